@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// backend: what a device must offer, and three devices that need no hardware.
+
+#include "noria/backend/contract.hpp"
+#include "noria/backend/loopback.hpp"
+#include "noria/backend/null.hpp"
+#include "noria/backend/replay.hpp"

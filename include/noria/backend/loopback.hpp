@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <span>
+
+#include "noria/backend/contract.hpp"
+#include "noria/core/owned.hpp"
+#include "noria/ring/descriptor_ring.hpp"
+#include "noria/stats/counter.hpp"
+
+namespace noria::inline NORIA_ABI::backend {
+
+// A frame on the wire, and what a device finds out about it on the way in. The bytes stay the sender's.
+struct wire_frame {
+    std::span<const std::byte> bytes;
+    std::uint32_t hash = 0;
+    std::uint16_t checksum = 0; // of the whole frame, with completion::checksum_sum
+    std::uint16_t vlan = 0;
+    std::uint32_t flags = 0; // of completion: checksum_ok, checksum_sum
+};
+
+// What can go wrong on purpose: each with a probability of one in so many frames, 0 for never. The same seed
+// gives the same faults.
+struct loopback_faults {
+    std::uint32_t drop = 0;      // the frame is lost on the wire
+    std::uint32_t truncate = 0;  // its second half is
+    std::uint32_t error = 0;     // it is completed, and marked damaged
+    std::uint32_t late = 0;      // its completion, and all behind it, wait for the next step
+    std::uint32_t duplicate = 0; // its last completion is written twice
+    std::uint64_t seed = 1;
+};
+
+// A network card in software, for tests, benchmarks and reading. It takes posted buffers or work buffers,
+// writes frames into them, and reports through a descriptor ring, as hardware does.
+//
+// Two sides, one thread each, or one thread for both. The queue's: attach, configure, post, reap. The wire's:
+// offer and step, where all work is done. No thread of its own: whoever owns the wire side decides when the
+// card runs.
+template <buffer_model Model>
+    requires(Model == buffer_model::per_packet || Model == buffer_model::striding)
+class loopback {
+  public:
+    static constexpr buffer_model model = Model;
+    static constexpr bool in_order = true;
+    static constexpr std::uint32_t fifo_frames = 512;
+
+    explicit loopback(loopback_faults faults = {}) noexcept : faults_(faults), random_(faults.seed | 1) {}
+    loopback(const loopback&) = delete;
+    loopback& operator=(const loopback&) = delete;
+
+    // The queue's side.
+
+    [[nodiscard]] result<mapping> attach(region& memory) noexcept {
+        // An address space of its own, that begins where no pointer does: mixing the two up shows at once.
+        dma_.emplace(memory.bytes(), first_iova);
+        return mapping(memory.bytes(), first_iova);
+    }
+
+    [[nodiscard]] result<receive_setup> configure(const receive_setup& wanted) noexcept {
+        if (wanted.descriptors == 0 || wanted.descriptors > (1u << 20))
+            return make_error(std::errc::invalid_argument,
+                              "the loopback device has between 1 and 2^20 descriptors");
+        if (Model == buffer_model::striding &&
+            (!wanted.strides.valid() || wanted.posts_per_work_buffer == 0 ||
+             wanted.posts_per_work_buffer > most_posts ||
+             wanted.descriptors % wanted.posts_per_work_buffer != 0))
+            return make_error(std::errc::invalid_argument,
+                              "a work buffer is valid strides on 1 to 1024 posts, and descriptors are whole "
+                              "work buffers of them");
+        setup_ = wanted;
+        // At worst a frame takes one stride: with room for that many completions their ring cannot run over.
+        const std::uint64_t most =
+            Model == buffer_model::striding
+                ? std::uint64_t{wanted.descriptors / wanted.posts_per_work_buffer} * wanted.strides.strides
+                : wanted.descriptors;
+        if (most > (1u << 24))
+            return make_error(std::errc::invalid_argument,
+                              "that many strides want more than 2^24 completions: use fewer work buffers");
+        links_ = owned<links>::make(wanted.descriptors, static_cast<std::uint32_t>(most) + spare_completions);
+        if (!links_ || !links_->ready())
+            return make_error(std::errc::not_enough_memory,
+                              "the system has no memory for the device's rings");
+        links_->open();
+        completion_room_ = posts_held_ = used_strides_ = 0; // what the last queue posted is gone with it
+        return wanted;
+    }
+
+    [[nodiscard]] std::uint32_t post(std::span<const buffer_post> posts) noexcept {
+        const std::uint32_t taken = links_->posts->writer.write_burst(posts);
+        links_->posts->writer.publish();
+        return taken;
+    }
+
+    [[nodiscard]] std::uint32_t reap(std::span<completion> completions) noexcept {
+        return links_->completions->reader.reap(completions);
+    }
+
+    // The wire's side.
+
+    // Puts a frame in the card's receive FIFO. False when that is full, as it is when nobody posts buffers:
+    // the frame is lost, and counted as missed.
+    bool offer(const wire_frame& arriving) noexcept {
+        offered_.add();
+        if (fifo_room() == 0) {
+            missed_.add();
+            return false;
+        }
+        fifo_[fifo_tail_++ % fifo_frames] = arriving;
+        return true;
+    }
+    [[nodiscard]] std::uint32_t fifo_room() const noexcept { return fifo_frames - (fifo_tail_ - fifo_head_); }
+    [[nodiscard]] std::uint32_t fifo_waiting() const noexcept { return fifo_tail_ - fifo_head_; }
+
+    // Moves up to `most` frames from the FIFO to memory; the number moved. It stops where no buffer is
+    // posted.
+    std::uint32_t step(std::uint32_t most = fifo_frames) noexcept {
+        if (!links_)
+            return 0;
+        std::uint32_t moved = 0;
+        late_ = false;
+        for (; moved != most && fifo_head_ != fifo_tail_; ++moved) {
+            if (!receive(fifo_[fifo_head_ % fifo_frames]))
+                break;
+            ++fifo_head_;
+            if (!late_ && (moved + 1) % publish_every == 0)
+                links_->completions->writer.publish();
+        }
+        if (!late_)
+            links_->completions->writer.publish();
+        return moved;
+    }
+
+    // Frames offered; lost for want of buffers; lost by a fault or because they are longer than any buffer.
+    // Any thread.
+    [[nodiscard]] std::uint64_t offered() const noexcept { return offered_.value(); }
+    [[nodiscard]] std::uint64_t missed() const noexcept { return missed_.value(); }
+    [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.value(); }
+
+  private:
+    static constexpr std::uint64_t first_iova = std::uint64_t{1} << 40;
+    static constexpr std::uint32_t most_posts_per_frame = 64;
+    static constexpr std::uint32_t most_posts = 1024; // taken over at once: a work buffer, at most
+    static constexpr std::uint32_t spare_completions =
+        2 * (most_posts_per_frame + 2);                // for duplicates, and for looking ahead
+    static constexpr std::uint32_t publish_every = 16; // frames: a device writes completions back in bursts
+
+    using post_ring = descriptor_ring<buffer_post, {.capacity = dynamic}>;
+    using completion_ring = descriptor_ring<completion, {.capacity = dynamic}>;
+
+    // The two rings and the memory they lie in.
+    struct links {
+        links(std::uint32_t posts_wanted, std::uint32_t completions_wanted) noexcept
+            : post_capacity(posts_wanted), completion_capacity(completions_wanted),
+              post_slots(new(std::nothrow) post_ring::slot_type[slots_for(posts_wanted)]),
+              completion_slots(new(std::nothrow) completion_ring::slot_type[slots_for(completions_wanted)]) {}
+        links(const links&) = delete;
+        links& operator=(const links&) = delete;
+        ~links() {
+            completions.reset();
+            posts.reset();
+            completion_memory.reset();
+            post_memory.reset();
+            delete[] completion_slots;
+            delete[] post_slots;
+        }
+        [[nodiscard]] bool ready() const noexcept {
+            return post_slots != nullptr && completion_slots != nullptr;
+        }
+        void open() noexcept {
+            post_memory.emplace(std::span(post_slots, slots_for(post_capacity)), post_capacity);
+            completion_memory.emplace(std::span(completion_slots, slots_for(completion_capacity)),
+                                      completion_capacity);
+            posts.emplace(post_memory->split());
+            completions.emplace(completion_memory->split());
+        }
+
+        std::uint32_t post_capacity;
+        std::uint32_t completion_capacity;
+        post_ring::slot_type* post_slots;
+        completion_ring::slot_type* completion_slots;
+        std::optional<post_ring> post_memory;
+        std::optional<completion_ring> completion_memory;
+        std::optional<post_ring::roles> posts;
+        std::optional<completion_ring::roles> completions;
+    };
+
+    [[nodiscard]] bool strikes(std::uint32_t one_in) noexcept {
+        if (one_in == 0)
+            return false;
+        random_ ^= random_ << 13; // xorshift64 (Marsaglia 2003)
+        random_ ^= random_ >> 7;
+        random_ ^= random_ << 17;
+        return random_ % one_in == 0;
+    }
+
+    // One frame to memory. False when a buffer is missing: nothing has happened then, and the frame stays in
+    // the FIFO.
+    [[nodiscard]] bool receive(const wire_frame& arriving) noexcept {
+        if (completion_room_ < most_posts_per_frame + 2)
+            completion_room_ = links_->completions->writer.space();
+        if (completion_room_ < most_posts_per_frame + 2)
+            return false;
+        std::span<const std::byte> bytes = arriving.bytes;
+        const placed place =
+            Model == buffer_model::striding ? find_strides(bytes.size()) : find_buffers(bytes.size());
+        if (place == placed::not_yet)
+            return false;
+        if (place == placed::never || strikes(faults_.drop)) {
+            lost_.add();
+            return true;
+        }
+        if (strikes(faults_.truncate))
+            bytes = bytes.first(bytes.size() / 2);
+        completion done{.hash = arriving.hash,
+                        .checksum = arriving.checksum,
+                        .vlan = arriving.vlan,
+                        .flags = arriving.flags};
+        if (strikes(faults_.error))
+            done.flags |= completion::error;
+        if (strikes(faults_.late)) {
+            if (!late_)
+                links_->completions->writer.publish(); // what came before is not late
+            late_ = true;
+        }
+        if constexpr (Model == buffer_model::striding)
+            fill_strides(bytes, done);
+        else
+            fill_buffers(bytes, done);
+        if (strikes(faults_.duplicate))
+            complete(done);
+        return true;
+    }
+
+    enum class placed : unsigned char { here, not_yet, never };
+
+    void complete(const completion& done) noexcept {
+        const bool written = links_->completions->writer.write(done);
+        NORIA_EXPECTS(written,
+                      "the completion ring holds one completion for each buffer or stride, and spare ones");
+        static_cast<void>(written);
+        --completion_room_;
+    }
+
+    // Writes to where the driver said. What it said wrongly an IOMMU would stop: the bytes go nowhere.
+    void write(std::uint64_t iova, std::span<const std::byte> bytes) noexcept {
+        if (std::byte* const to = dma_ ? dma_->address_of(iova, bytes.size()) : nullptr;
+            to != nullptr && !bytes.empty())
+            std::memcpy(to, bytes.data(), bytes.size());
+    }
+
+    // Per packet: enough of the posted buffers, taken over from the ring, for `bytes`.
+    [[nodiscard]] placed find_buffers(std::size_t bytes) noexcept {
+        std::size_t room = 0;
+        for (std::uint32_t i = 0; i == 0 || room < bytes; ++i) {
+            if (i == most_posts_per_frame)
+                return placed::never;
+            if (i == posts_held_ && !take_post())
+                return placed::not_yet;
+            room += held(i).length;
+        }
+        return placed::here;
+    }
+    void fill_buffers(std::span<const std::byte> bytes, completion& done) noexcept {
+        const std::uint32_t of_frame = done.flags;
+        do {
+            const buffer_post& into = held(0);
+            const std::size_t here = bytes.size() < into.length ? bytes.size() : into.length;
+            write(into.iova, bytes.first(here));
+            bytes = bytes.subspan(here);
+            done.id = into.id;
+            done.length = static_cast<std::uint32_t>(here);
+            done.flags = bytes.empty() ? of_frame | completion::end_of_packet
+                                       : of_frame & ~std::uint32_t{completion::end_of_packet};
+            ++first_post_;
+            --posts_held_;
+            complete(done);
+        } while (!bytes.empty());
+    }
+    [[nodiscard]] buffer_post& held(std::uint32_t i) noexcept {
+        return posts_[(first_post_ + i) % most_posts];
+    }
+    [[nodiscard]] bool take_post() noexcept {
+        buffer_post& next = held(posts_held_);
+        const std::uint32_t taken = links_->posts->reader.reap({&next, 1});
+        posts_held_ += taken;
+        return taken != 0;
+    }
+
+    // Striding: strides for `bytes` in the current work buffer, else in the next one behind a filler.
+    [[nodiscard]] placed find_strides(std::size_t bytes) noexcept {
+        const std::uint64_t wanted = std::uint64_t{setup_.frame_offset} + bytes;
+        if (wanted > setup_.strides.work_buffer_bytes())
+            return placed::never;
+        const std::uint32_t left = setup_.strides.strides - used_strides_;
+        if (posts_held_ == setup_.posts_per_work_buffer &&
+            setup_.strides.strides_for(static_cast<std::uint32_t>(wanted)) > left) {
+            complete({.id = posts_[0].id,
+                      .offset = used_strides_ * setup_.strides.stride_bytes,
+                      .strides = left,
+                      .flags = completion::filler});
+            next_work_buffer();
+        }
+        while (posts_held_ != setup_.posts_per_work_buffer) {
+            const std::uint32_t taken = links_->posts->reader.reap(
+                {&posts_[posts_held_], setup_.posts_per_work_buffer - posts_held_});
+            if (taken == 0)
+                return placed::not_yet;
+            posts_held_ += taken;
+        }
+        return placed::here;
+    }
+    void fill_strides(std::span<const std::byte> bytes, completion& done) noexcept {
+        const std::uint32_t start = used_strides_ * setup_.strides.stride_bytes;
+        done.id = posts_[0].id;
+        done.offset = start;
+        done.length = static_cast<std::uint32_t>(bytes.size());
+        done.strides = setup_.strides.strides_for(setup_.frame_offset + done.length);
+        done.flags |= completion::end_of_packet;
+        const std::uint32_t post_bytes = setup_.strides.work_buffer_bytes() / setup_.posts_per_work_buffer;
+        std::uint32_t at = start + setup_.frame_offset;
+        while (!bytes.empty()) {
+            const std::uint32_t within = at % post_bytes;
+            const std::size_t here = bytes.size() < post_bytes - within ? bytes.size() : post_bytes - within;
+            write(posts_[at / post_bytes].iova + within, bytes.first(here));
+            bytes = bytes.subspan(here);
+            at += static_cast<std::uint32_t>(here);
+        }
+        complete(done);
+        used_strides_ += done.strides;
+        if (used_strides_ == setup_.strides.strides)
+            next_work_buffer();
+    }
+    void next_work_buffer() noexcept {
+        posts_held_ = 0;
+        used_strides_ = 0;
+    }
+
+    loopback_faults faults_;
+    std::uint64_t random_;
+    std::optional<mapping> dma_;
+    receive_setup setup_;
+    owned<links> links_;
+
+    std::uint32_t completion_room_ = 0; // known to be free
+    bool late_ = false;
+    std::uint32_t used_strides_ = 0;
+    std::uint32_t first_post_ = 0;
+    std::uint32_t posts_held_ = 0; // taken from the ring, not yet filled
+    std::array<buffer_post, most_posts> posts_;
+
+    std::uint32_t fifo_head_ = 0; // both count on and wrap
+    std::uint32_t fifo_tail_ = 0;
+    std::array<wire_frame, fifo_frames> fifo_;
+
+    counter offered_;
+    counter missed_;
+    counter lost_;
+};
+
+static_assert(check_backend<loopback<buffer_model::per_packet>>());
+static_assert(check_backend<loopback<buffer_model::striding>>());
+
+} // namespace noria::inline NORIA_ABI::backend

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// memory: mapped regions, the pages and strides they are cut into, and the way home for each.
+
+#include "noria/memory/mapping.hpp"
+#include "noria/memory/page.hpp"
+#include "noria/memory/page_pool.hpp"
+#include "noria/memory/recycler.hpp"
+#include "noria/memory/region.hpp"
+#include "noria/memory/return_ring.hpp"
+#include "noria/memory/stride_pool.hpp"

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "noria/core/contract.hpp"
+#include "noria/core/sync.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+template <class Sync>
+class basic_page;
+
+// To whom a page goes when its last reference is gone. A page does not know the type of its pool, so that
+// fragments from different pools can sit in one packet and each find its own way home.
+template <class Sync>
+struct basic_page_owner {
+    void* pool;
+    void (*take_back)(void* pool, basic_page<Sync>& returned) noexcept;
+};
+
+// One piece of mapped memory and the count of those who hold it. It says nothing of how the bytes are cut:
+// a page of many strides, two halves or one buffer are all the same here.
+//
+// Counting with a bias: whoever fills the page takes many references at once with one plain store, hands
+// them out by counting in an integer of its own, and settles the difference when it is done with the page.
+// So no packet costs the receiving side an atomic operation; the price is one release per reference.
+template <class Sync = std_sync>
+class basic_page {
+    using count = typename Sync::template atomic<std::uint32_t>;
+
+  public:
+    basic_page(std::byte* data, std::uint32_t size, const basic_page_owner<Sync>& owner) noexcept
+        : data_(data), owner_(&owner), size_(size) {}
+    basic_page(const basic_page&) = delete;
+    basic_page& operator=(const basic_page&) = delete;
+
+    [[nodiscard]] std::byte* data() const noexcept { return data_; }
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_; } // bytes
+
+    // The one who has just taken the page from its pool, before anybody else knows it.
+    void start(std::uint32_t references) noexcept {
+        references_.store(references, std::memory_order_relaxed);
+    }
+
+    // Any thread that holds a reference already. Relaxed: the holder keeps the page alive meanwhile.
+    void hold(std::uint32_t more = 1) noexcept { references_.fetch_add(more, std::memory_order_relaxed); }
+
+    // Any thread; gives back `fewer` of its references. The last one sends the page home. Wait-free.
+    void release(std::uint32_t fewer = 1) noexcept {
+        // acquire: partner is the fetch_sub of those who left before; a sole holder needs no locked
+        // operation.
+        const std::uint32_t now = references_.load(std::memory_order_acquire);
+        NORIA_EXPECTS(now >= fewer,
+                      "this page has fewer references than are given back: it was released twice");
+        if (now != fewer) {
+            // acq_rel: release what this holder did to the bytes, acquire what the others did if it is the
+            // last.
+            const std::uint32_t before = references_.fetch_sub(fewer, std::memory_order_acq_rel);
+            if (before != fewer)
+                return;
+        } else {
+            references_.store(0, std::memory_order_relaxed);
+        }
+        owner_->take_back(owner_->pool, *this);
+    }
+
+    // Any thread that holds a reference. Acquire: whoever sees the others gone also sees what they did.
+    [[nodiscard]] std::uint32_t references() const noexcept {
+        return references_.load(std::memory_order_acquire);
+    }
+
+  private:
+    std::byte* data_;
+    const basic_page_owner<Sync>* owner_;
+    count references_{0};
+    std::uint32_t size_;
+};
+
+using page = basic_page<>;
+
+} // namespace noria::inline NORIA_ABI

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include "noria/core/bits.hpp"
+#include "noria/core/result.hpp"
+#include "noria/core/sync.hpp"
+#include "noria/memory/page.hpp"
+#include "noria/memory/page_pool.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+// How a work buffer is cut. One work buffer is `strides` x `stride_bytes` long and lies on that many bytes'
+// worth of pages; a frame takes whole strides, one after the other, and never leaves its work buffer.
+struct stride_geometry {
+    std::uint32_t stride_bytes = 256; // a power of two, 64 to 8192
+    std::uint32_t strides = 1024;     // a power of two
+
+    [[nodiscard]] constexpr std::uint32_t work_buffer_bytes() const noexcept {
+        return stride_bytes * strides;
+    }
+    // Strides that `bytes` take: at least one, an empty frame has a stride as well.
+    [[nodiscard]] constexpr std::uint32_t strides_for(std::uint32_t bytes) const noexcept {
+        return bytes == 0 ? 1 : divide_up(bytes, stride_bytes);
+    }
+    [[nodiscard]] constexpr bool valid() const noexcept {
+        return std::has_single_bit(stride_bytes) && stride_bytes >= 64 && stride_bytes <= 8192 &&
+               std::has_single_bit(strides) && strides <= (1u << 16) &&
+               std::uint64_t{stride_bytes} * strides <= (1u << 30);
+    }
+};
+
+// What a completion did to its work buffer.
+enum class stride_use : unsigned char {
+    more,     // strides are left
+    finished, // that was the last one: the buffer is idle and its turn to be posted comes
+    refused   // not the strides whose turn it is, or not a buffer the device has: nothing was taken note of
+};
+
+// Work buffers of strides on pages of a page pool (a multi-packet receive queue). The receiving thread only.
+//
+// A page is given `bias` references when its work buffer is prepared; a packet that keeps bytes of it costs
+// one
+// `++`. The difference is settled when the buffer is prepared the next time, not when its last stride is
+// used: by then most packets are gone, and the pages come straight back from the pool's warm end.
+template <class Sync = std_sync>
+class basic_stride_pool {
+  public:
+    using page_type = basic_page<Sync>;
+
+    // Set-up. `pages` must outlive the pool. A work buffer is a whole number of pages.
+    [[nodiscard]] static result<basic_stride_pool>
+    create(basic_page_pool<Sync>& pages, stride_geometry geometry, std::uint32_t work_buffers) noexcept {
+        if (!geometry.valid())
+            return make_error(
+                std::errc::invalid_argument,
+                "strides are powers of two, 64 to 8192 bytes each, and a work buffer is at most 1 GiB");
+        if (geometry.work_buffer_bytes() % pages.page_bytes() != 0 ||
+            pages.page_bytes() % geometry.stride_bytes != 0)
+            return make_error(
+                std::errc::invalid_argument,
+                "a page holds a whole number of strides and a work buffer a whole number of pages");
+        if (work_buffers == 0 || work_buffers > number_mask) // one more, and an id could be `none`
+            return make_error(std::errc::invalid_argument,
+                              "a stride pool has between 1 and 65535 work buffers");
+        basic_stride_pool pool(pages, geometry, work_buffers);
+        pool.buffers_ = new (std::nothrow) work_buffer[work_buffers];
+        pool.places_ = new (std::nothrow) place[std::size_t{work_buffers} * pool.pages_each_];
+        pool.idle_ = new (std::nothrow) std::uint32_t[work_buffers];
+        if (pool.buffers_ == nullptr || pool.places_ == nullptr || pool.idle_ == nullptr)
+            return make_error(std::errc::not_enough_memory,
+                              "the system has no memory for the work buffers' bookkeeping");
+        for (std::uint32_t number = work_buffers; number-- != 0;)
+            pool.idle_[pool.idle_count_++] = number;
+        return pool;
+    }
+
+    basic_stride_pool(basic_stride_pool&& other) noexcept
+        : pages_(other.pages_), geometry_(other.geometry_), pages_each_(other.pages_each_),
+          count_(other.count_), idle_count_(other.idle_count_),
+          buffers_(std::exchange(other.buffers_, nullptr)), places_(std::exchange(other.places_, nullptr)),
+          idle_(std::exchange(other.idle_, nullptr)) {}
+    basic_stride_pool& operator=(basic_stride_pool&&) = delete;
+    // Gives back all pages, posted ones too: stop the device first.
+    ~basic_stride_pool() {
+        if (places_ != nullptr)
+            for (std::uint32_t number = 0; number != count_; ++number)
+                settle(number);
+        delete[] idle_;
+        delete[] places_;
+        delete[] buffers_;
+    }
+
+    static constexpr std::uint32_t none = ~0u;
+
+    // An idle work buffer with fresh pages under it, all of them or none: its id, or `none` when no buffer is
+    // idle or the pages ran out. The caller posts it. The id is a new one each time, so that a completion
+    // which comes too late or twice is not taken for the next one's. Cost: O(pages of a work buffer).
+    [[nodiscard]] std::uint32_t prepare() noexcept {
+        if (idle_count_ == 0)
+            return none;
+        const std::uint32_t number = idle_[idle_count_ - 1];
+        settle(number);
+        for (std::uint32_t n = 0; n != pages_each_; ++n) {
+            page_type* fresh = pages_->allocate();
+            if (fresh == nullptr) {
+                settle(number);
+                return none;
+            }
+            fresh->start(bias());
+            place_of(number, n) = {fresh, 0};
+        }
+        --idle_count_;
+        work_buffer& ready = buffers_[number];
+        ready.id = number | ((ready.id + (1u << number_bits)) & ~number_mask);
+        ready.used = 0;
+        ready.posted = true;
+        return ready.id;
+    }
+
+    // Takes note of a completion: for good, bad and filler ones alike, before anything else is done with it.
+    // Strides are used in order, so a completion that does not start where the last one ended is refused.
+    [[nodiscard]] stride_use consume(std::uint32_t id, std::uint32_t offset, std::uint32_t strides) noexcept {
+        const std::uint32_t number = id & number_mask;
+        if (number >= count_)
+            return stride_use::refused;
+        work_buffer& buffer = buffers_[number];
+        if (!buffer.posted || buffer.id != id || offset != buffer.used * geometry_.stride_bytes ||
+            strides == 0 || strides > geometry_.strides - buffer.used)
+            return stride_use::refused;
+        buffer.used += strides;
+        if (buffer.used != geometry_.strides)
+            return stride_use::more;
+        buffer.posted = false;
+        idle_[idle_count_++] = number;
+        return stride_use::finished;
+    }
+
+    // Calls visit(page number, offset in the page, bytes) for each page that [offset, offset + length) of a
+    // work buffer lies on. False, and no call, when that is not inside the buffer.
+    template <class Visit>
+    bool walk(std::uint32_t offset, std::uint32_t length, Visit&& visit) const noexcept {
+        if (offset > geometry_.work_buffer_bytes() || length > geometry_.work_buffer_bytes() - offset)
+            return false;
+        const std::uint32_t page_bytes = pages_->page_bytes();
+        std::uint32_t n = offset / page_bytes;
+        std::uint32_t within = offset % page_bytes;
+        while (length != 0) {
+            const std::uint32_t here = length < page_bytes - within ? length : page_bytes - within;
+            visit(n++, within, here);
+            length -= here;
+            within = 0;
+        }
+        return true;
+    }
+
+    // Page `n` of a prepared work buffer.
+    [[nodiscard]] page_type& page_at(std::uint32_t id, std::uint32_t n) const noexcept {
+        return *places_[std::size_t{id & number_mask} * pages_each_ + n].under;
+    }
+
+    // Where byte `offset` of a prepared work buffer is, or null for what is none.
+    [[nodiscard]] const std::byte* look(std::uint32_t id, std::uint64_t offset) const noexcept {
+        const std::uint32_t number = id & number_mask;
+        if (number >= count_ || !buffers_[number].posted || offset >= geometry_.work_buffer_bytes())
+            return nullptr;
+        const std::uint32_t page_bytes = pages_->page_bytes();
+        return page_at(id, static_cast<std::uint32_t>(offset) / page_bytes).data() + offset % page_bytes;
+    }
+
+    // A reference to that page for a packet to keep. No atomic. Strides are used once, so there are always
+    // enough.
+    [[nodiscard]] page_type& take(std::uint32_t id, std::uint32_t n) noexcept {
+        place& from = place_of(id & number_mask, n);
+        NORIA_EXPECTS(from.handed + 1 < bias(), "one reference a stride: a frame takes a page once");
+        ++from.handed;
+        return *from.under;
+    }
+
+    [[nodiscard]] const stride_geometry& geometry() const noexcept { return geometry_; }
+    [[nodiscard]] std::uint32_t pages_each() const noexcept { return pages_each_; } // under one work buffer
+    [[nodiscard]] std::uint32_t work_buffers() const noexcept { return count_; }
+
+  private:
+    static constexpr std::uint32_t number_bits = 16;
+    static constexpr std::uint32_t number_mask = (1u << number_bits) - 1;
+
+    struct work_buffer {
+        std::uint32_t id = 0;   // its number, and above it how often it was prepared
+        std::uint32_t used = 0; // strides
+        bool posted = false;
+    };
+    struct place {
+        page_type* under = nullptr;
+        std::uint32_t handed = 0;
+    };
+
+    basic_stride_pool(basic_page_pool<Sync>& pages, stride_geometry geometry,
+                      std::uint32_t work_buffers) noexcept
+        : pages_(&pages), geometry_(geometry), pages_each_(geometry.work_buffer_bytes() / pages.page_bytes()),
+          count_(work_buffers) {}
+
+    // One more than a page has strides: our own reference stays until the page is settled.
+    [[nodiscard]] std::uint32_t bias() const noexcept {
+        return pages_->page_bytes() / geometry_.stride_bytes + 1;
+    }
+
+    [[nodiscard]] place& place_of(std::uint32_t number, std::uint32_t n) noexcept {
+        return places_[std::size_t{number} * pages_each_ + n];
+    }
+
+    // Gives back what was not handed out of the buffer's pages; the last holder sends each home.
+    void settle(std::uint32_t number) noexcept {
+        for (std::uint32_t n = 0; n != pages_each_; ++n) {
+            place& old = place_of(number, n);
+            if (old.under != nullptr)
+                old.under->release(bias() - old.handed);
+            old = {};
+        }
+    }
+
+    basic_page_pool<Sync>* pages_;
+    stride_geometry geometry_;
+    std::uint32_t pages_each_;
+    std::uint32_t count_;
+    std::uint32_t idle_count_ = 0;
+    work_buffer* buffers_ = nullptr;
+    place* places_ = nullptr;
+    std::uint32_t* idle_ = nullptr;
+};
+
+using stride_pool = basic_stride_pool<>;
+
+} // namespace noria::inline NORIA_ABI

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// packet: linear head, fragments behind it, and the ways between the two.
+
+#include "noria/packet/fragment.hpp"
+#include "noria/packet/packet.hpp"
+#include "noria/packet/packet_home.hpp"
+#include "noria/packet/packet_pool.hpp"
+#include "noria/packet/pull.hpp"
+#include "noria/packet/view.hpp"

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "noria/memory/page.hpp"
+#include "noria/memory/page_pool.hpp"
+#include "noria/memory/recycler.hpp"
+#include "noria/stats/drop_reason.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+class packet;
+
+// A head that several packets share since one of them was cloned. It holds the page reference for all.
+struct head_share {
+    std::atomic<std::uint32_t> holders{0};
+    page* under = nullptr;
+};
+
+// What a packet knows of where it comes from: where descriptors, shares and bigger heads are had, and where
+// they go back to. packet_pool owns one; a packet points to it. take and allocate_head: the owner of the
+// pool; give and count: any thread.
+class packet_home {
+  public:
+    static constexpr std::size_t most_head_classes = 4;
+
+    // The smallest head that holds `bytes`, with one reference; null when all that are large enough are out.
+    [[nodiscard]] page* allocate_head(std::uint32_t bytes) noexcept {
+        for (std::size_t i = 0; i != head_classes_; ++i) {
+            if (heads_[i]->page_bytes() < bytes)
+                continue;
+            if (page* head = heads_[i]->allocate())
+                return head;
+        }
+        return nullptr;
+    }
+
+    // Bytes at the end of every head that packets leave alone (Linux keeps 320 there; 0 is leanest).
+    [[nodiscard]] std::uint32_t tail_overhead() const noexcept { return tail_overhead_; }
+
+    // Drops only: a delivered packet counts nothing here, so the common free pays no locked instruction.
+    void count(drop_reason reason) noexcept {
+        if (reason != drop_reason::consumed)
+            drops_[detail::drop_bucket(reason)].fetch_add(1, std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t dropped(drop_reason reason) const noexcept {
+        return drops_[detail::drop_bucket(reason)].load(std::memory_order_relaxed);
+    }
+
+    basic_recycler<packet> packets;
+    basic_recycler<head_share> shares;
+
+  private:
+    friend class packet_pool;
+
+    page_pool* heads_[most_head_classes] = {};
+    std::size_t head_classes_ = 0;
+    std::uint32_t tail_overhead_ = 0;
+    std::atomic<std::uint64_t> drops_[detail::drop_buckets] = {};
+};
+
+} // namespace noria::inline NORIA_ABI

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+
+#include "noria/core/cacheline.hpp"
+#include "noria/core/owned.hpp"
+#include "noria/core/result.hpp"
+#include "noria/memory/page_pool.hpp"
+#include "noria/packet/packet.hpp"
+#include "noria/packet/packet_home.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+struct packet_pool_request {
+    std::uint32_t packets = 0; // how many can be alive at once
+    std::span<page_pool* const>
+        heads{}; // one pool for each size of head, smallest first; must outlive the packets
+    std::uint32_t tail_overhead = 0; // bytes kept free at the end of every head
+};
+
+// All packets of one receive path. One thread at a time makes them (inside enter()), any thread frees them.
+// Outlives its packets: destroying it while some are out is a broken contract.
+class packet_pool {
+  public:
+    // Set-up.
+    [[nodiscard]] static result<packet_pool> create(packet_pool_request request) noexcept {
+        if (request.packets == 0 || request.packets > (1u << 31))
+            return make_error(std::errc::invalid_argument, "a packet pool holds between 1 and 2^31 packets");
+        if (request.heads.size() > packet_home::most_head_classes)
+            return make_error(std::errc::invalid_argument, "a packet pool takes at most 4 sizes of head");
+        for (std::size_t i = 0; i != request.heads.size(); ++i) {
+            if (request.heads[i]->page_bytes() <= request.tail_overhead)
+                return make_error(std::errc::invalid_argument,
+                                  "a head is smaller than its tail overhead: make its page_bytes larger");
+            if (i != 0 && request.heads[i - 1]->page_bytes() > request.heads[i]->page_bytes())
+                return make_error(std::errc::invalid_argument, "give the head pools smallest first");
+        }
+        packet_pool pool;
+        pool.body_ = owned<body>::make();
+        if (!pool.body_ || !pool.body_->set_up(request))
+            return make_error(
+                std::errc::not_enough_memory,
+                "the system has no memory for the packets (about 600 bytes each): ask for fewer");
+        return pool;
+    }
+
+    // While one lives, its thread makes packets and frees them without atomic operations.
+    class [[nodiscard]] owner_section {
+      public:
+        explicit owner_section(packet_home& home) noexcept : packets_(home.packets), shares_(home.shares) {}
+
+      private:
+        basic_recycler<packet>::owner_section packets_;
+        basic_recycler<head_share>::owner_section shares_;
+    };
+    [[nodiscard]] owner_section enter() noexcept { return owner_section(body_->home); }
+
+    // The owner. An empty packet with `headroom` and room for `bytes` behind it; null when descriptors or
+    // heads of that size are all out. O(1).
+    [[nodiscard]] packet_ptr allocate(std::uint32_t bytes, std::uint32_t headroom = 0) noexcept {
+        packet_home& home = body_->home;
+        const std::uint64_t wanted = std::uint64_t{bytes} + headroom + home.tail_overhead();
+        packet* const made = wanted <= ~0u ? home.packets.take() : nullptr;
+        if (made == nullptr)
+            return {};
+        page* const head = home.allocate_head(static_cast<std::uint32_t>(wanted));
+        if (head == nullptr) {
+            home.packets.give(*made);
+            return {};
+        }
+        made->start(*head, head->data(), headroom, head->size() - home.tail_overhead(), head->size());
+        return packet_ptr(made);
+    }
+
+    // The owner. A packet around bytes that lie in `under` already: no byte is copied, and the caller's
+    // reference to the page goes to the packet. Null when descriptors ran out; the reference is then still
+    // the caller's. O(1).
+    struct placement {
+        std::uint32_t offset = 0;   // of the head in the page
+        std::uint32_t headroom = 0; // free bytes there, in front of the packet's
+        std::uint32_t bytes = 0;    // of the packet
+        std::uint32_t room = 0;     // free bytes behind them
+        std::uint32_t held = 0;     // what the packet pins and is charged for
+    };
+    [[nodiscard]] packet_ptr build_around(page& under, const placement& where) noexcept {
+        packet* const made = body_->home.packets.take();
+        if (made == nullptr)
+            return {};
+        made->start(under, under.data() + where.offset, where.headroom,
+                    where.headroom + where.bytes + where.room, where.held);
+        made->tail_ += where.bytes;
+        made->size_ = where.bytes;
+        return packet_ptr(made);
+    }
+
+    // The owner. Packets that somebody holds.
+    [[nodiscard]] std::uint32_t in_flight() const noexcept {
+        return body_->count - body_->home.packets.home();
+    }
+    [[nodiscard]] std::uint32_t packets() const noexcept { return body_->count; }
+
+    // Any thread. How many were freed for that reason (`consumed` is not counted).
+    [[nodiscard]] std::uint64_t dropped(drop_reason reason) const noexcept {
+        return body_->home.dropped(reason);
+    }
+
+  private:
+    struct alignas(cache_line) slot {
+        alignas(packet) std::byte bytes[sizeof(packet)];
+    };
+
+    struct body {
+        body() = default;
+        body(const body&) = delete;
+        body& operator=(const body&) = delete;
+        ~body() {
+            NORIA_EXPECTS(count == home.packets.home(), "packets are still out: free them before their pool");
+            delete[] slots;
+            delete[] shares;
+        }
+
+        [[nodiscard]] bool set_up(const packet_pool_request& request) noexcept {
+            for (page_pool* heads : request.heads)
+                home.heads_[home.head_classes_++] = heads;
+            home.tail_overhead_ = request.tail_overhead;
+            slots = new (std::nothrow) slot[request.packets];
+            shares = new (std::nothrow) head_share[request.packets]; // a packet is in one at most
+            if (slots == nullptr || shares == nullptr || !home.packets.reserve(request.packets) ||
+                !home.shares.reserve(request.packets))
+                return false;
+            count = request.packets;
+            for (std::uint32_t i = count; i-- != 0;) {
+                home.packets.put_first(*::new (static_cast<void*>(slots[i].bytes)) packet(home));
+                home.shares.put_first(shares[i]);
+            }
+            return true;
+        }
+
+        packet_home home;
+        slot* slots = nullptr;
+        head_share* shares = nullptr;
+        std::uint32_t count = 0;
+    };
+
+    packet_pool() = default;
+
+    owned<body> body_;
+};
+
+} // namespace noria::inline NORIA_ABI

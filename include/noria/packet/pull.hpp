@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "noria/packet/packet.hpp"
+
+// Bringing bytes from the fragments into the linear head. All strong: on failure nothing has changed.
+
+namespace noria::inline NORIA_ABI {
+
+// What pull_tail did: where the linear bytes are now, and whether that is somewhere else than before.
+struct [[nodiscard]] pulled {
+    std::byte* data = nullptr; // null: no head could be had, nothing changed
+    bool moved = false;        // every address into the head from before is stale
+
+    [[nodiscard]] explicit operator bool() const noexcept { return data != nullptr; }
+};
+
+// Makes the first `n` fragment bytes linear. Precondition: n <= data_len().
+// Allocates at most one head, and first of all: when the room behind tail is short (with 128 bytes to spare,
+// so that the next small pull is free), or when a clone shares the head. O(n + fragments), + O(headlen) if it
+// moved.
+inline pulled pull_tail(packet& from, std::uint32_t n) noexcept {
+    NORIA_EXPECTS(n <= from.data_len(),
+                  "pull_tail takes at most data_len() bytes; may_pull checks that for you");
+    constexpr std::uint32_t slack = 128;
+    const std::uint32_t room = from.room_behind_tail();
+    const bool move = n > room || from.head_shared();
+    if (move && !from.expand_head(0, n > room ? n - room + slack : 0))
+        return {};
+    from.gather(n);
+    return {from.data(), move};
+}
+
+enum class [[nodiscard]] pull_status : unsigned char { ok, packet_too_small, no_memory };
+
+// Are the first `n` bytes linear, or can they be made so? O(1) when they are.
+inline pull_status may_pull(packet& from, std::uint32_t n) noexcept {
+    if (n <= from.headlen()) [[likely]]
+        return pull_status::ok;
+    if (n > from.size())
+        return pull_status::packet_too_small;
+    return pull_tail(from, n - from.headlen()) ? pull_status::ok : pull_status::no_memory;
+}
+
+// Makes all bytes linear. False when no head could be had.
+[[nodiscard]] inline bool linearize(packet& from) noexcept {
+    return from.is_linear() || static_cast<bool>(pull_tail(from, from.data_len()));
+}
+
+// Copies the fragments into room that the head has anyway, so that their pages go home. Never allocates,
+// never fails; does nothing when the room is short or a clone shares the head.
+inline void condense(packet& from) noexcept {
+    if (!from.is_linear() && from.data_len() <= from.room_behind_tail() && !from.head_shared())
+        from.gather(from.data_len());
+}
+
+// Keeps the first `n` bytes, then condenses: a short rest shall not pin a page. No-op for n >= size().
+inline void trim(packet& from, std::uint32_t n) noexcept {
+    if (n >= from.size())
+        return;
+    from.cut(n);
+    condense(from);
+}
+
+} // namespace noria::inline NORIA_ABI

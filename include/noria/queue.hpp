@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// queue: the one place where device, memory and packets meet.
+
+#include "noria/queue/adaptive_build.hpp"
+#include "noria/queue/build.hpp"
+#include "noria/queue/frame.hpp"
+#include "noria/queue/fresh_buffers.hpp"
+#include "noria/queue/geometry.hpp"
+#include "noria/queue/half_pages.hpp"
+#include "noria/queue/rx_queue.hpp"
+#include "noria/queue/slot_table.hpp"
+#include "noria/queue/strategy.hpp"
+#include "noria/queue/supply.hpp"
+#include "noria/queue/work_buffers.hpp"

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+#include "noria/core/bits.hpp"
+#include "noria/flow/parse.hpp"
+#include "noria/packet/packet_pool.hpp"
+#include "noria/packet/pull.hpp"
+#include "noria/queue/frame.hpp"
+#include "noria/queue/geometry.hpp"
+#include "noria/queue/supply.hpp"
+
+// The second half of a strategy: how a frame in posted memory becomes a packet. Copy it, keep it, or some of
+// both.
+
+namespace noria::inline NORIA_ABI {
+
+// What building cost: one for each queue, moved by its thread only.
+struct build_counters {
+    std::uint64_t copied_bytes = 0;
+    std::uint64_t heads = 0;       // data buffers allocated for copies
+    std::uint64_t descriptors = 0; // packets made
+    std::uint64_t references = 0;  // pages handed to packets: each is one atomic when it is let go
+};
+
+// Sizes of head a builder takes from the packet pool, smallest first; 0 ends the list.
+struct head_plan {
+    std::array<std::uint32_t, 3> bytes{};
+};
+
+// Requires: attaches, whether packets keep posted memory; keeps_frame, whether a frame that could not be
+// built stays in the ring for another try (else it is dropped); heads(options) -> head_plan; and build(frame,
+// supply, packets, counters) -> packet_ptr, null when memory ran out: then nothing was taken.
+template <class Build, class Supply>
+concept receive_build = requires(Build& build, frame& gathered, Supply& supply, packet_pool& packets,
+                                 build_counters& counters, const rx_options& options) {
+    { Build::attaches } -> std::convertible_to<bool>;
+    { Build::keeps_frame } -> std::convertible_to<bool>;
+    { Build::heads(options) } noexcept -> std::same_as<head_plan>;
+    { build.build(gathered, supply, packets, counters) } noexcept -> std::same_as<packet_ptr>;
+};
+
+namespace detail {
+
+[[nodiscard]] inline head_plan copy_heads(const rx_options& options, std::uint32_t longest) noexcept {
+    const std::uint32_t spare = options.geometry.headroom + options.geometry.tail_overhead;
+    const auto head = [&](std::uint32_t bytes) { return round_up(bytes + spare, std::uint32_t{cache_line}); };
+    constexpr std::uint32_t small = 256;
+    constexpr std::uint32_t ethernet = 1536;
+    if (longest <= small)
+        return {{head(longest)}};
+    if (longest <= ethernet)
+        return {{head(small), head(longest)}};
+    return {{head(small), head(ethernet), head(longest)}};
+}
+
+// A packet with a head of its own that holds a copy of all of the frame; null when memory ran out.
+[[nodiscard]] inline packet_ptr copy_of(const frame& gathered, std::uint32_t headroom, packet_pool& packets,
+                                        build_counters& counters) noexcept {
+    packet_ptr made = packets.allocate(gathered.length(), headroom);
+    if (made) {
+        gathered.copy_to(made->put(gathered.length()));
+        counters.copied_bytes += gathered.length();
+        ++counters.heads;
+        ++counters.descriptors;
+    }
+    return made;
+}
+
+// Hands the packet the posted memory of `part`, from its byte `from` on.
+template <class Supply>
+void attach(packet& to, piece& part, std::uint32_t from, Supply& supply, build_counters& counters) noexcept {
+    if (from >= part.length)
+        return;
+    page& under = supply.take(part);
+    ++counters.references;
+    const auto how = to.add_fragment({&under, part.offset + from, part.length - from, part.truesize});
+    NORIA_EXPECTS(how != packet::attached::refused, "a frame has no more pieces than a packet has fragments");
+    if (how == packet::attached::grown)
+        under.release();
+}
+
+// A packet around the frame where it lies: its first piece is the head, the others are fragments.
+template <class Supply>
+[[nodiscard]] packet_ptr packet_around(frame& gathered, Supply& supply, packet_pool& packets,
+                                       build_counters& counters) noexcept {
+    const std::span<piece> pieces = gathered.pieces();
+    if (pieces.empty()) // an empty frame lies nowhere
+        return copy_of(gathered, 0, packets, counters);
+    piece& first = pieces[0];
+    packet_ptr made = packets.build_around(*first.under, {.offset = first.offset - first.headroom,
+                                                          .headroom = first.headroom,
+                                                          .bytes = first.length,
+                                                          .room = first.room,
+                                                          .held = first.truesize});
+    if (!made)
+        return made;
+    static_cast<void>(supply.take(first)); // the reference build_around was given
+    ++counters.references;
+    ++counters.descriptors;
+    for (piece& part : pieces.subspan(1))
+        attach(*made, part, 0, supply, counters);
+    return made;
+}
+
+} // namespace detail
+
+// Copies nothing: the packet is put around the frame where the device left it.
+struct wrap {
+    static constexpr bool attaches = true;
+    static constexpr bool keeps_frame = true;
+
+    [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
+        return detail::copy_heads(options, 256);
+    }
+    explicit wrap(const rx_options&) noexcept {}
+
+    template <receive_supply Supply>
+    [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
+                                   build_counters& counters) noexcept {
+        return detail::packet_around(gathered, supply, packets, counters);
+    }
+};
+
+// Copies everything: posted memory is free again before the packet is handed on.
+class copy_all {
+  public:
+    static constexpr bool attaches = false;
+    static constexpr bool keeps_frame = false;
+
+    [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
+        return detail::copy_heads(options, options.frame_bytes);
+    }
+    explicit copy_all(const rx_options& options) noexcept : headroom_(options.geometry.headroom) {}
+
+    template <receive_supply Supply>
+    [[nodiscard]] packet_ptr build(frame& gathered, Supply&, packet_pool& packets,
+                                   build_counters& counters) noexcept {
+        return detail::copy_of(gathered, headroom_, packets, counters);
+    }
+
+  private:
+    std::uint32_t headroom_;
+};
+
+// Copies what is short, and wraps the rest. When there is no head for the copy the frame is wrapped after
+// all.
+class copy_short {
+  public:
+    static constexpr bool attaches = true;
+    static constexpr bool keeps_frame = true;
+
+    [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
+        return detail::copy_heads(options, options.geometry.copybreak);
+    }
+    explicit copy_short(const rx_options& options) noexcept
+        : headroom_(options.geometry.headroom), copybreak_(options.geometry.copybreak) {}
+
+    template <receive_supply Supply>
+    [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
+                                   build_counters& counters) noexcept {
+        if (gathered.length() <= copybreak_)
+            if (packet_ptr copied = detail::copy_of(gathered, headroom_, packets, counters))
+                return copied;
+        return detail::packet_around(gathered, supply, packets, counters);
+    }
+
+  private:
+    std::uint32_t headroom_;
+    std::uint32_t copybreak_;
+};
+
+// Copies the first bytes into a small head, blindly, and attaches the rest (mlx5's non-linear path).
+class copy_head {
+  public:
+    static constexpr bool attaches = true;
+    static constexpr bool keeps_frame = false;
+
+    [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
+        return detail::copy_heads(options, options.geometry.small_head);
+    }
+    explicit copy_head(const rx_options& options) noexcept
+        : headroom_(options.geometry.headroom), small_head_(options.geometry.small_head) {}
+
+    template <receive_supply Supply>
+    [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
+                                   build_counters& counters) noexcept {
+        packet_ptr made = packets.allocate(small_head_, headroom_);
+        if (!made)
+            return made;
+        ++counters.heads;
+        ++counters.descriptors;
+        std::uint32_t to_copy = gathered.length() < small_head_ ? gathered.length() : small_head_;
+        counters.copied_bytes += to_copy;
+        std::byte* to = made->put(to_copy);
+        for (piece& part : gathered.pieces()) {
+            const std::uint32_t here = part.length < to_copy ? part.length : to_copy;
+            std::memcpy(to, part.data(), here);
+            to += here;
+            to_copy -= here;
+            detail::attach(*made, part, here, supply, counters);
+        }
+        return made;
+    }
+
+  private:
+    std::uint32_t headroom_;
+    std::uint32_t small_head_;
+};
+
+// Attaches the frame and pulls just its headers, Ethernet to transport, into a small head; copies what is
+// short (ixgbe's legacy path).
+class pull_headers {
+  public:
+    static constexpr bool attaches = true;
+    static constexpr bool keeps_frame = true;
+
+    [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
+        return detail::copy_heads(options, options.geometry.small_head);
+    }
+    explicit pull_headers(const rx_options& options) noexcept
+        : headroom_(options.geometry.headroom), small_head_(options.geometry.small_head) {}
+
+    template <receive_supply Supply>
+    [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
+                                   build_counters& counters) noexcept {
+        if (gathered.length() <= small_head_)
+            return detail::copy_of(gathered, headroom_, packets, counters);
+        packet_ptr made = packets.allocate(small_head_, headroom_);
+        if (!made)
+            return made;
+        ++counters.heads;
+        ++counters.descriptors;
+        for (piece& part : gathered.pieces())
+            detail::attach(*made, part, 0, supply, counters);
+        const fragment& first = made->fragments()[0];
+        std::uint32_t headers = parse_headers({first.data(), first.length}).header_length;
+        headers = headers < small_head_ ? headers : small_head_;
+        made->gather(headers);
+        counters.copied_bytes += headers;
+        return made;
+    }
+
+  private:
+    std::uint32_t headroom_;
+    std::uint32_t small_head_;
+};
+
+} // namespace noria::inline NORIA_ABI

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+
+#include "noria/memory/stride_pool.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+// How receive memory is cut, in bytes. One object for all strategies; each reads the numbers that concern it.
+struct receive_geometry {
+    std::uint32_t page_bytes = 4096;    // of the pages that halves and strides lie on
+    stride_geometry strides{256, 1024}; // of a work buffer
+    std::uint32_t work_buffers = 8;
+    std::uint32_t headroom = 64;       // free in front of a frame
+    std::uint32_t tail_overhead = 320; // free behind it (Linux keeps its shared info there)
+    std::uint32_t small_head = 256;    // linear bytes of a packet whose rest is attached
+    std::uint32_t copybreak = 256;     // copy whole frames up to this length
+};
+
+// Linux's numbers on x86-64: 4 KiB pages, 256 KiB work buffers on 64 of them (mlx5), 320 bytes of shared
+// info.
+inline constexpr receive_geometry linux_geometry{};
+
+// As little as works: no overhead behind a frame, and a work buffer that is one page, so that a frame never
+// crosses an edge. The price: a held packet can pin 64 KiB.
+inline constexpr receive_geometry lean_geometry{.page_bytes = 65536,
+                                                .strides = {128, 512},
+                                                .work_buffers = 16,
+                                                .headroom = 64,
+                                                .tail_overhead = 0,
+                                                .small_head = 128,
+                                                .copybreak = 128};
+
+// What a receive queue is built for.
+struct rx_options {
+    std::uint32_t descriptors =
+        1024; // buffers the device can have at once (strategies of work buffers: see geometry)
+    std::uint32_t packets = 4096;     // packets that can be alive at once
+    std::uint32_t frame_bytes = 1514; // the longest frame
+    receive_geometry geometry = linux_geometry;
+};
+
+} // namespace noria::inline NORIA_ABI

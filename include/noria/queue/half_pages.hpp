@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "noria/core/bits.hpp"
+#include "noria/queue/slot_table.hpp"
+#include "noria/queue/supply.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+// A supply of half pages (ixgbe's way): while a packet holds one half, the device gets the other, and as long
+// as the packets are let go in time a page serves for ever and the pool is never asked. Whether the other
+// half is free is one look at the reference count; the packet's reference comes out of a bias and costs no
+// atomic.
+class half_pages {
+  public:
+    static constexpr buffer_model model = buffer_model::per_packet;
+
+    [[nodiscard]] static page_plan plan(const rx_options& options, bool attaches) noexcept {
+        const std::uint32_t room = room_in(options.geometry);
+        const std::uint64_t held =
+            attaches ? std::uint64_t{options.packets} * divide_up(options.frame_bytes, room) : 0u;
+        // At worst every held piece is the only half in use of its page.
+        return {options.geometry.page_bytes, options.descriptors + held};
+    }
+    [[nodiscard]] static receive_setup setup(const rx_options& options) noexcept {
+        return {
+            .descriptors = options.descriptors, .strides = {}, .posts_per_work_buffer = 1, .frame_offset = 0};
+    }
+
+    [[nodiscard]] static result<half_pages> create(page_pool& pages, const rx_options& options) noexcept {
+        if (options.geometry.page_bytes / 2 <= options.geometry.headroom + options.geometry.tail_overhead)
+            return make_error(
+                std::errc::invalid_argument,
+                "half a page has no room for a frame behind headroom and tail overhead: use larger pages");
+        auto slots = slot_table<half>::create(options.descriptors);
+        if (!slots)
+            return slots.error();
+        return half_pages(pages, options.geometry, *std::move(slots));
+    }
+    half_pages(half_pages&&) noexcept = default;
+    half_pages& operator=(half_pages&&) = delete;
+    ~half_pages() {
+        for (std::uint32_t number = 0; number != slots_.size(); ++number)
+            give_up(slots_.buffer(number));
+    }
+
+    template <class Backend>
+    void refill(Backend& backend, mapping& dma) noexcept {
+        slots_.post(backend, [&](half& next, buffer_post& post) noexcept {
+            if (next.under == nullptr) {
+                page* const fresh = pages_->allocate();
+                if (fresh == nullptr)
+                    return false;
+                fresh->start(full_bias);
+                next = {fresh, 0, full_bias};
+                ++posted_;
+            }
+            dma.sync_for_device(half_bytes_);
+            post.iova = dma.iova_of(next.under->data()) + next.offset + headroom_;
+            post.length = room_;
+            return true;
+        });
+    }
+
+    void touch(const completion& done) const noexcept {
+        if (const half* posted = slots_.look(done.id); posted != nullptr && posted->under != nullptr)
+            std_sync::prefetch_read(posted->under->data() + posted->offset + headroom_);
+    }
+
+    [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {
+        const half* const posted = slots_.complete(done.id);
+        if (posted == nullptr)
+            return accepted::refused;
+        std::uint32_t length = done.length;
+        if (length > room_) {
+            length = room_;
+            gathered.spoil(drop_reason::device_error);
+        }
+        dma.sync_for_cpu(length);
+        const bool added = gathered.add({.under = posted->under,
+                                         .offset = posted->offset + headroom_,
+                                         .length = length,
+                                         .headroom = headroom_,
+                                         .room = room_ - length,
+                                         .truesize = half_bytes_,
+                                         .slot = slots_.number_of(done.id)});
+        if (!added) {
+            gathered.spoil(drop_reason::packet_too_big);
+            slots_.wait(slots_.number_of(done.id));
+        }
+        return accepted::piece;
+    }
+
+    [[nodiscard]] page& take(piece& part) noexcept {
+        part.taken = true;
+        --slots_.buffer(part.slot).bias;
+        return *part.under;
+    }
+
+    void settle(frame& gathered) noexcept {
+        for (const piece& part : gathered.pieces()) {
+            if (part.taken)
+                turn_over(slots_.buffer(part.slot));
+            slots_.wait(part.slot);
+        }
+    }
+
+    [[nodiscard]] std::uint32_t posted_pages() const noexcept { return posted_; }
+
+  private:
+    struct half {
+        page* under = nullptr;
+        std::uint32_t offset = 0; // of the half that is, or was last, the device's
+        std::uint32_t bias = 0;   // references that are still ours
+    };
+    static constexpr std::uint32_t full_bias = 65535;
+
+    half_pages(page_pool& pages, const receive_geometry& cut, slot_table<half>&& slots) noexcept
+        : pages_(&pages), slots_(std::move(slots)), half_bytes_(cut.page_bytes / 2), headroom_(cut.headroom),
+          room_(room_in(cut)) {}
+
+    [[nodiscard]] static std::uint32_t room_in(const receive_geometry& cut) noexcept {
+        const std::uint32_t spare = cut.headroom + cut.tail_overhead;
+        return cut.page_bytes / 2 > spare ? cut.page_bytes / 2 - spare : 1;
+    }
+
+    // This half is a packet's now. The other one is the device's next, unless a packet still has it as well.
+    void turn_over(half& posted) noexcept {
+        const std::uint32_t with_packets = posted.under->references() - posted.bias;
+        if (with_packets > 1) {
+            give_up(posted);
+            return;
+        }
+        posted.offset ^= half_bytes_;
+        if (posted.bias == 1) {
+            posted.under->hold(full_bias - 1);
+            posted.bias = full_bias;
+        }
+    }
+
+    void give_up(half& posted) noexcept {
+        if (posted.under == nullptr)
+            return;
+        posted.under->release(posted.bias);
+        posted = {};
+        --posted_;
+    }
+
+    page_pool* pages_;
+    slot_table<half> slots_;
+    std::uint32_t half_bytes_;
+    std::uint32_t headroom_;
+    std::uint32_t room_; // for a frame, in a half
+    std::uint32_t posted_ = 0;
+};
+
+static_assert(receive_supply<half_pages>);
+
+} // namespace noria::inline NORIA_ABI

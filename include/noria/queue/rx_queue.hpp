@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "noria/backend/contract.hpp"
+#include "noria/core/owned.hpp"
+#include "noria/core/result.hpp"
+#include "noria/memory/page_pool.hpp"
+#include "noria/memory/region.hpp"
+#include "noria/packet/packet_pool.hpp"
+#include "noria/queue/frame.hpp"
+#include "noria/queue/geometry.hpp"
+#include "noria/queue/strategy.hpp"
+#include "noria/stats/drop_reason.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+// What one receive queue has seen. Moved by its thread only.
+struct receive_counters {
+    std::uint64_t delivered = 0; // packets handed to the consumer
+    std::uint64_t bytes = 0;     // in them
+    std::uint64_t fillers = 0;
+    std::uint64_t refused = 0; // completions that named no buffer the device had
+    std::uint64_t held_back =
+        0; // polls that ended early because a packet could not be built: it stays in the ring
+    build_counters built;
+};
+
+// One receive queue: a device on one side, packets on the other, and a strategy between them.
+//
+// All memory is taken from the region at set-up. One thread at a time calls poll; packets may be freed on any
+// thread, and at best before the poll that got them ends. The queue outlives its packets; the device is
+// stopped before the queue goes.
+template <receive_backend Backend, class Strategy>
+class rx_queue {
+    using supply = typename Strategy::supply;
+    using build = typename Strategy::build;
+    static_assert(supply::model == Backend::model,
+                  "this strategy and this backend do not fit: what the strategy posts (buffers for "
+                  "per_packet devices, work "
+                  "buffers for striding ones) is not where this device puts frames; see `model` of both");
+
+  public:
+    // Set-up. How many bytes of region these options need.
+    [[nodiscard]] static std::uint64_t region_bytes(const rx_options& options) noexcept {
+        const page_plan pages = supply::plan(options, build::attaches);
+        std::uint64_t bytes = pages.page_bytes * pages.pages;
+        for (const std::uint32_t head : build::heads(options).bytes)
+            bytes += std::uint64_t{head} * options.packets;
+        return bytes;
+    }
+
+    // Set-up. Cuts the first region_bytes(options) of `memory` up, and gives the device its first buffers at
+    // the first poll. `device` and `memory` outlive the queue.
+    [[nodiscard]] static result<rx_queue> create(Backend& device, region& memory,
+                                                 const rx_options& options) noexcept {
+        if (options.packets == 0 || options.descriptors == 0 || options.frame_bytes == 0)
+            return make_error(
+                std::errc::invalid_argument,
+                "a receive queue has at least one descriptor, one packet and one byte of frame");
+        if (!options.geometry.strides.valid() || options.geometry.page_bytes == 0 ||
+            options.geometry.work_buffers == 0 || options.geometry.headroom > 4096 ||
+            options.geometry.tail_overhead > 4096 || options.frame_bytes > (1u << 24))
+            return make_error(std::errc::invalid_argument, "the receive geometry makes no sense: start from "
+                                                           "linux_geometry or lean_geometry and change that");
+        if (memory.bytes().size() < region_bytes(options))
+            return make_error(
+                std::errc::not_enough_memory,
+                "the region is too small: map rx_queue<...>::region_bytes(options), or allow fewer packets");
+        rx_queue queue;
+        queue.body_ = owned<body>::make(device, options);
+        if (!queue.body_)
+            return make_error(std::errc::not_enough_memory,
+                              "the system has no memory for the queue's bookkeeping");
+        if (const error failed = queue.body_->set_up(memory, options); failed.code)
+            return failed;
+        return queue;
+    }
+
+    // Takes up to `budget` completions off the device and hands each packet to consume(packet_ptr). The
+    // number of completions worked off, fillers and bad ones too; less than the budget means that there was
+    // no more. All of the budget also when a frame waits for memory: there is more, and polling again is what
+    // brings it.
+    template <class Consumer>
+        requires std::is_nothrow_invocable_v<Consumer&, packet_ptr>
+    std::uint32_t poll(std::uint32_t budget, Consumer&& consume) noexcept {
+        body& q = *body_;
+        const owner own(q);
+        if constexpr (requires { q.builder.begin_poll(0u, 0u); })
+            q.builder.begin_poll(q.pages->free(), q.pages->pages());
+        const std::uint32_t done = work_off(budget, consume);
+        if constexpr (requires { q.builder.end_poll(0u); })
+            q.builder.end_poll(done);
+        return done;
+    }
+
+    [[nodiscard]] const receive_counters& counters() const noexcept { return body_->counters; }
+    [[nodiscard]] const drop_histogram& drops() const noexcept { return body_->drops; }
+    [[nodiscard]] const dma_counters& dma() const noexcept { return body_->dma->counters(); }
+
+    // The owner. Packets alive, and posted-memory bytes that packets pin (whole pages, as long as one byte is
+    // held).
+    [[nodiscard]] std::uint32_t packets_out() const noexcept { return body_->packets->in_flight(); }
+    [[nodiscard]] std::uint64_t pinned_bytes() const noexcept {
+        const body& q = *body_;
+        std::uint64_t bytes =
+            std::uint64_t{q.pages->in_flight() - q.source->posted_pages()} * q.pages->page_bytes();
+        for (const auto& heads : q.heads)
+            if (heads)
+                bytes += std::uint64_t{heads->in_flight()} * heads->page_bytes();
+        return bytes;
+    }
+    // Any thread. Pages the supply has had from the pool, in all.
+    [[nodiscard]] std::uint64_t pages_allocated() const noexcept { return body_->pages->allocated(); }
+    // Is a frame in the ring that could not be built yet?
+    [[nodiscard]] bool holds_back() const noexcept { return body_->waiting; }
+    [[nodiscard]] build& builder() noexcept { return body_->builder; }
+
+  private:
+    static constexpr std::uint32_t burst = 64;
+    static constexpr std::uint32_t touch_ahead = 4;
+
+    struct body {
+        body(Backend& to, const rx_options& options) noexcept
+            : device(to), longest(options.frame_bytes), builder(options) {}
+
+        [[nodiscard]] error set_up(region& memory, const rx_options& options) noexcept {
+            std::span<std::byte> left = memory.bytes();
+            const auto cut = [&](std::uint32_t page_bytes, std::uint64_t how_many) {
+                const std::size_t bytes = page_bytes * how_many;
+                auto pool = page_pool::create(left.first(bytes), page_bytes);
+                left = left.subspan(bytes);
+                return pool;
+            };
+            const page_plan plan = supply::plan(options, build::attaches);
+            auto made_pages = cut(plan.page_bytes, plan.pages);
+            if (!made_pages)
+                return made_pages.error();
+            pages.emplace(*std::move(made_pages));
+
+            std::array<page_pool*, std::tuple_size_v<decltype(head_plan::bytes)>> classes{};
+            std::size_t sizes = 0;
+            for (const std::uint32_t bytes : build::heads(options).bytes) {
+                if (bytes == 0)
+                    break;
+                auto made = cut(bytes, options.packets);
+                if (!made)
+                    return made.error();
+                classes[sizes] = &heads[sizes].emplace(*std::move(made));
+                ++sizes;
+            }
+            auto made_packets = packet_pool::create({.packets = options.packets,
+                                                     .heads = {classes.data(), sizes},
+                                                     .tail_overhead = options.geometry.tail_overhead});
+            if (!made_packets)
+                return made_packets.error();
+            packets.emplace(*std::move(made_packets));
+
+            auto made_source = supply::create(*pages, options);
+            if (!made_source)
+                return made_source.error();
+            source.emplace(*std::move(made_source));
+
+            const receive_setup wanted = supply::setup(options);
+            auto configured = device.configure(wanted);
+            if (!configured)
+                return configured.error();
+            if (configured->strides.stride_bytes != wanted.strides.stride_bytes ||
+                configured->strides.strides != wanted.strides.strides ||
+                configured->frame_offset != wanted.frame_offset ||
+                configured->posts_per_work_buffer != wanted.posts_per_work_buffer)
+                return make_error(std::errc::not_supported,
+                                  "the device cannot cut memory as this geometry asks: use one it can");
+            auto attached = device.attach(memory);
+            if (!attached)
+                return attached.error();
+            dma.emplace(*std::move(attached));
+            return {};
+        }
+
+        Backend& device;
+        std::uint32_t longest; // frame, bytes
+        // What packets and posted buffers come from goes last: members are destroyed bottom up.
+        std::optional<page_pool> pages;
+        std::array<std::optional<page_pool>, std::tuple_size_v<decltype(head_plan::bytes)>> heads;
+        std::optional<packet_pool> packets;
+        std::optional<supply> source;
+        std::optional<mapping> dma;
+        build builder;
+        frame gathered;
+        bool waiting = false; // the gathered frame is whole, and could not be built yet
+        std::array<completion, burst> completions;
+        std::uint32_t next = 0;
+        std::uint32_t reaped = 0;
+        receive_counters counters;
+        drop_histogram drops;
+    };
+
+    // Inside a poll its thread owns all pools of the queue, and frees to them without atomics.
+    class owner {
+      public:
+        explicit owner(body& q) noexcept : pages_(q.pages->enter()), packets_(q.packets->enter()) {
+            for (std::size_t i = 0; i != q.heads.size(); ++i)
+                if (q.heads[i])
+                    heads_[i].emplace(*q.heads[i]);
+        }
+
+      private:
+        page_pool::owner_section pages_;
+        packet_pool::owner_section packets_;
+        std::array<std::optional<page_pool::owner_section>, std::tuple_size_v<decltype(head_plan::bytes)>>
+            heads_;
+    };
+
+    template <class Consumer>
+    std::uint32_t work_off(std::uint32_t budget, Consumer& consume) noexcept {
+        body& q = *body_;
+        std::uint32_t done = 0;
+        if (q.waiting) {
+            if (budget == 0 || !finish(consume))
+                return budget;
+            done = 1;
+        }
+        // Not before: a frame that waits may lie in a work buffer that would be given new pages.
+        q.source->refill(q.device, *q.dma);
+        for (; done != budget; ++done) {
+            if (q.next == q.reaped && !reap(budget - done))
+                break;
+            const completion& now = q.completions[q.next++];
+            if (q.next + touch_ahead <= q.reaped)
+                q.source->touch(q.completions[q.next + touch_ahead - 1]);
+            if (!take_in(now, consume))
+                return budget;
+        }
+        return done;
+    }
+
+    [[nodiscard]] bool reap(std::uint32_t most) noexcept {
+        body& q = *body_;
+        q.next = 0;
+        const std::uint32_t room = most < burst ? most : burst;
+        q.reaped = q.device.reap({q.completions.data(), room});
+        NORIA_EXPECTS(q.reaped <= room, "reap says how many completions it wrote: no more than it was given "
+                                        "room for");
+        for (std::uint32_t i = 0; i != q.reaped && i != touch_ahead; ++i)
+            q.source->touch(q.completions[i]);
+        return q.reaped != 0;
+    }
+
+    // False when the frame is whole, cannot be built, and is to wait.
+    template <class Consumer>
+    [[nodiscard]] bool take_in(const completion& now, Consumer& consume) noexcept {
+        body& q = *body_;
+        switch (q.source->accept(now, *q.dma, q.gathered)) {
+        case accepted::refused:
+            ++q.counters.refused;
+            return true;
+        case accepted::filler:
+            ++q.counters.fillers;
+            return true;
+        case accepted::piece:
+            break;
+        }
+        if ((now.flags & completion::error) != 0)
+            q.gathered.spoil(drop_reason::device_error);
+        const bool whole =
+            supply::model == buffer_model::striding || (now.flags & completion::end_of_packet) != 0;
+        if (!whole)
+            return true;
+        if (q.gathered.length() > q.longest)
+            q.gathered.spoil(drop_reason::packet_too_big);
+        q.gathered.describe(now);
+        return finish(consume);
+    }
+
+    // Makes a packet of the gathered frame, or drops it with a reason, or (false) leaves it for the next
+    // poll.
+    template <class Consumer>
+    [[nodiscard]] bool finish(Consumer& consume) noexcept {
+        body& q = *body_;
+        packet_ptr made;
+        if (!q.gathered.spoiled()) {
+            made = q.builder.build(q.gathered, *q.source, *q.packets, q.counters.built);
+            if (!made && build::keeps_frame) {
+                ++q.counters.held_back;
+                q.waiting = true;
+                return false;
+            }
+            if (!made)
+                q.gathered.spoil(drop_reason::no_memory);
+        }
+        q.waiting = false;
+        if (q.gathered.spoiled())
+            q.drops.count(q.gathered.why());
+        q.source->settle(q.gathered);
+        if (made) {
+            q.gathered.label(*made);
+            ++q.counters.delivered;
+            q.counters.bytes += q.gathered.length();
+        }
+        q.gathered.clear();
+        if (made)
+            consume(std::move(made));
+        return true;
+    }
+
+    rx_queue() = default;
+
+    owned<body> body_;
+};
+
+} // namespace noria::inline NORIA_ABI

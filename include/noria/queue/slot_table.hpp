@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <new>
+#include <span>
+#include <utility>
+
+#include "noria/backend/contract.hpp"
+#include "noria/core/result.hpp"
+#include "noria/queue/supply.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+// The buffers of a device that takes one at a time: which are posted, which are waiting to be, and under what
+// id. An id is the slot's number and how often the slot was posted, so that a completion that comes late or
+// twice is not taken for the next one's. `Buffer` is what a slot remembers of its memory. One thread.
+template <class Buffer>
+class slot_table {
+  public:
+    static constexpr std::uint32_t most_slots = 1u << 16;
+
+    [[nodiscard]] static result<slot_table> create(std::uint32_t slots) noexcept {
+        if (slots == 0 || slots > most_slots)
+            return make_error(std::errc::invalid_argument,
+                              "a receive queue has between 1 and 65536 descriptors");
+        slot_table table;
+        table.slots_ = new (std::nothrow) slot[slots];
+        table.waiting_ = new (std::nothrow) std::uint32_t[slots];
+        if (table.slots_ == nullptr || table.waiting_ == nullptr)
+            return make_error(std::errc::not_enough_memory,
+                              "the system has no memory for the queue's descriptors");
+        table.count_ = slots;
+        table.batch_ = slots / 4 == 0 ? 1 : slots / 4 < refill_batch ? slots / 4 : refill_batch;
+        for (std::uint32_t number = slots; number-- != 0;) {
+            table.slots_[number].id = number;
+            table.wait(number);
+        }
+        return table;
+    }
+
+    slot_table(slot_table&& other) noexcept
+        : slots_(std::exchange(other.slots_, nullptr)), waiting_(std::exchange(other.waiting_, nullptr)),
+          count_(std::exchange(other.count_, 0)), waiting_count_(other.waiting_count_), batch_(other.batch_) {
+    }
+    slot_table& operator=(slot_table&&) = delete;
+    ~slot_table() {
+        delete[] slots_;
+        delete[] waiting_;
+    }
+
+    // Posts waiting slots in batches. prepare(Buffer&, buffer_post&) fills in address and length; false ends
+    // the round: no memory, the slot stays a hole until the next one.
+    template <class Backend, class Prepare>
+    void post(Backend& backend, Prepare&& prepare) noexcept {
+        while (waiting_count_ >= batch_) {
+            std::array<buffer_post, refill_batch> posts;
+            std::uint32_t ready = 0;
+            while (ready != batch_) {
+                slot& next = slots_[waiting_[waiting_count_ - 1 - ready]];
+                if (!prepare(next.buffer, posts[ready]))
+                    break;
+                posts[ready].id = next.id;
+                ++ready;
+            }
+            const std::uint32_t taken = backend.post({posts.data(), ready});
+            NORIA_EXPECTS(taken <= ready, "post says how many buffers it took: no more than it was offered");
+            for (std::uint32_t i = 0; i != taken; ++i)
+                slots_[waiting_[--waiting_count_]].posted = true;
+            if (taken != batch_)
+                return;
+        }
+    }
+
+    // The buffer that a completion speaks of, which is from now on not the device's; null when it has no such
+    // one.
+    [[nodiscard]] Buffer* complete(std::uint32_t id) noexcept {
+        const std::uint32_t number = id & (most_slots - 1);
+        if (number >= count_ || !slots_[number].posted || slots_[number].id != id)
+            return nullptr;
+        slots_[number].posted = false;
+        slots_[number].id += most_slots;
+        return &slots_[number].buffer;
+    }
+
+    // The slot's memory is free for the device again, or gone: it waits to be posted.
+    void wait(std::uint32_t number) noexcept { waiting_[waiting_count_++] = number; }
+
+    // The buffer an id stands for, posted or not; null for a number that no slot has.
+    [[nodiscard]] const Buffer* look(std::uint32_t id) const noexcept {
+        const std::uint32_t number = id & (most_slots - 1);
+        return number < count_ ? &slots_[number].buffer : nullptr;
+    }
+    [[nodiscard]] Buffer& buffer(std::uint32_t number) noexcept { return slots_[number].buffer; }
+    [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
+    [[nodiscard]] std::uint32_t waiting() const noexcept { return waiting_count_; }
+    [[nodiscard]] static constexpr std::uint32_t number_of(std::uint32_t id) noexcept {
+        return id & (most_slots - 1);
+    }
+
+  private:
+    slot_table() = default;
+
+    struct slot {
+        Buffer buffer{};
+        std::uint32_t id = 0;
+        bool posted = false;
+    };
+
+    slot* slots_ = nullptr;
+    std::uint32_t* waiting_ = nullptr;
+    std::uint32_t count_ = 0;
+    std::uint32_t waiting_count_ = 0;
+    std::uint32_t batch_ = refill_batch;
+};
+
+} // namespace noria::inline NORIA_ABI

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "noria/queue/adaptive_build.hpp"
+#include "noria/queue/build.hpp"
+#include "noria/queue/fresh_buffers.hpp"
+#include "noria/queue/half_pages.hpp"
+#include "noria/queue/supply.hpp"
+#include "noria/queue/work_buffers.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+// How frames become packets: what is posted to the device, and what comes of what it fills. Any supply goes
+// with any build; the names below are the pairs the field knows.
+template <receive_supply Supply, class Build>
+    requires receive_build<Build, Supply>
+struct strategy {
+    using supply = Supply;
+    using build = Build;
+};
+
+//                                                          who does so
+using per_packet = strategy<fresh_buffers, wrap>;                 // e1000e
+using per_packet_copybreak = strategy<fresh_buffers, copy_short>; // e1000e, and most drivers with 256
+using stride_copy = strategy<work_buffers, copy_all>;             // what mlx5 is said to do
+using stride_attach = strategy<work_buffers, copy_head>; // what mlx5 does when frames outgrow a stride
+using page_attach = strategy<half_pages, pull_headers>;  // ixgbe, legacy
+using build_around = strategy<half_pages, wrap>;         // ixgbe
+using adaptive = strategy<work_buffers, adaptive_build>; // learns where the line runs
+
+} // namespace noria::inline NORIA_ABI

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+
+#include "noria/backend/contract.hpp"
+#include "noria/memory/mapping.hpp"
+#include "noria/memory/page_pool.hpp"
+#include "noria/queue/frame.hpp"
+#include "noria/queue/geometry.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+// The memory a supply wants, for its pool of pages.
+struct page_plan {
+    std::uint32_t page_bytes = 0;
+    std::uint64_t pages = 0;
+};
+
+// The first half of a strategy: what is posted to the device, and when it can be posted again. One thread.
+// Requires: model; plan(options, attaches) -> page_plan; create(pages, options) -> result<Supply>;
+// setup(options) -> receive_setup; refill(backend, mapping); accept(completion, mapping, frame) -> accepted;
+// take(piece) -> page&, a reference for a packet; settle(frame), when all that will be taken has been;
+// touch(completion), a prefetch; posted_pages().
+template <class Supply>
+concept receive_supply =
+    requires(Supply& supply, const Supply& fixed, page_pool& pages, const rx_options& options,
+             const completion& done, mapping& dma, frame& gathered, piece& part, bool attaches) {
+        { Supply::model } -> std::convertible_to<buffer_model>;
+        { Supply::plan(options, attaches) } noexcept -> std::same_as<page_plan>;
+        { Supply::create(pages, options) } noexcept -> std::same_as<result<Supply>>;
+        { Supply::setup(options) } noexcept -> std::same_as<receive_setup>;
+        { supply.accept(done, dma, gathered) } noexcept -> std::same_as<accepted>;
+        { supply.take(part) } noexcept -> std::same_as<page&>;
+        { supply.settle(gathered) } noexcept;
+        { fixed.touch(done) } noexcept;
+        { fixed.posted_pages() } noexcept -> std::same_as<std::uint32_t>;
+    };
+
+// Buffers go to the device in bursts of this many, so that a doorbell is paid once for all of them.
+inline constexpr std::uint32_t refill_batch = 16;
+
+} // namespace noria::inline NORIA_ABI

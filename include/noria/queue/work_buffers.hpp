@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include "noria/core/bits.hpp"
+#include "noria/memory/stride_pool.hpp"
+#include "noria/queue/supply.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+// A supply of work buffers cut in strides (mlx5's way): the device lays frame behind frame, a doorbell is
+// rung once in a thousand packets, and a packet's reference is one `++`. Pages are given back when their
+// buffer is posted again.
+class work_buffers {
+  public:
+    static constexpr buffer_model model = buffer_model::striding;
+
+    [[nodiscard]] static page_plan plan(const rx_options& options, bool attaches) noexcept {
+        const receive_geometry& cut = options.geometry;
+        const std::uint64_t pages_each =
+            cut.strides.work_buffer_bytes() / (cut.page_bytes == 0 ? 1 : cut.page_bytes);
+        const std::uint64_t frame =
+            std::uint64_t{cut.strides.strides_for(frame_offset(options) + options.frame_bytes)} *
+            cut.strides.stride_bytes;
+        const std::uint64_t held_bytes = attaches ? options.packets * frame : 0;
+        // Two of each work buffer: the old pages may still be out when the new ones are posted.
+        return {cut.page_bytes,
+                2 * cut.work_buffers * pages_each + divide_up(held_bytes, std::uint64_t{cut.page_bytes})};
+    }
+    [[nodiscard]] static receive_setup setup(const rx_options& options) noexcept {
+        const receive_geometry& cut = options.geometry;
+        const std::uint32_t pages_each = cut.strides.work_buffer_bytes() / cut.page_bytes;
+        return {.descriptors = cut.work_buffers * pages_each,
+                .strides = cut.strides,
+                .posts_per_work_buffer = pages_each,
+                .frame_offset = frame_offset(options)};
+    }
+
+    [[nodiscard]] static result<work_buffers> create(page_pool& pages, const rx_options& options) noexcept {
+        auto strides = stride_pool::create(pages, options.geometry.strides, options.geometry.work_buffers);
+        if (!strides)
+            return strides.error();
+        return work_buffers(*std::move(strides), options);
+    }
+
+    template <class Backend>
+    void refill(Backend& backend, mapping& dma) noexcept {
+        for (;;) {
+            if (unposted_ == stride_pool::none) {
+                unposted_ = strides_.prepare();
+                next_page_ = 0;
+                if (unposted_ == stride_pool::none)
+                    return;
+                posted_ += strides_.pages_each();
+            }
+            while (next_page_ != strides_.pages_each()) {
+                std::array<buffer_post, refill_batch> posts;
+                std::uint32_t ready = 0;
+                for (; ready != refill_batch && next_page_ + ready != strides_.pages_each(); ++ready) {
+                    const page& under = strides_.page_at(unposted_, next_page_ + ready);
+                    posts[ready] = {
+                        .iova = dma.iova_of(under.data()), .id = unposted_, .length = under.size()};
+                }
+                const std::uint32_t taken = backend.post({posts.data(), ready});
+                NORIA_EXPECTS(taken <= ready,
+                              "post says how many buffers it took: no more than it was offered");
+                next_page_ += taken;
+                if (taken != ready)
+                    return;
+            }
+            unposted_ = stride_pool::none;
+        }
+    }
+
+    void touch(const completion& done) const noexcept {
+        if (const std::byte* first = strides_.look(done.id, std::uint64_t{done.offset} + frame_offset_))
+            std_sync::prefetch_read(first);
+    }
+
+    [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {
+        const stride_use use = strides_.consume(done.id, done.offset, done.strides);
+        if (use == stride_use::refused)
+            return accepted::refused;
+        if (use == stride_use::finished)
+            posted_ -= strides_.pages_each();
+        if ((done.flags & completion::filler) != 0)
+            return accepted::filler;
+        const std::uint32_t stride_bytes = strides_.geometry().stride_bytes;
+        const bool whole = (done.flags & completion::end_of_packet) != 0;
+        if (!whole ||
+            std::uint64_t{frame_offset_} + done.length > std::uint64_t{done.strides} * stride_bytes) {
+            gathered.spoil(drop_reason::device_error);
+            return accepted::piece;
+        }
+        dma.sync_for_cpu(done.length);
+        std::uint32_t headroom = frame_offset_;
+        std::uint32_t left = done.length;
+        strides_.walk(done.offset + frame_offset_, done.length,
+                      [&](std::uint32_t n, std::uint32_t within, std::uint32_t bytes) {
+                          left -= bytes;
+                          const std::uint32_t spare =
+                              left == 0 ? (stride_bytes - (within + bytes) % stride_bytes) % stride_bytes : 0;
+                          const bool added =
+                              gathered.add({.under = &strides_.page_at(done.id, n),
+                                            .offset = within,
+                                            .length = bytes,
+                                            .headroom = headroom,
+                                            .room = spare,
+                                            .truesize = round_up(headroom + bytes, stride_bytes),
+                                            .slot = done.id,
+                                            .number = n});
+                          if (!added)
+                              gathered.spoil(drop_reason::packet_too_big);
+                          headroom = 0;
+                      });
+        return accepted::piece;
+    }
+
+    [[nodiscard]] page& take(piece& part) noexcept {
+        part.taken = true;
+        return strides_.take(part.slot, part.number);
+    }
+
+    void settle(frame&) noexcept {}
+
+    [[nodiscard]] std::uint32_t posted_pages() const noexcept { return posted_; }
+
+  private:
+    work_buffers(stride_pool&& strides, const rx_options& options) noexcept
+        : strides_(std::move(strides)), frame_offset_(frame_offset(options)) {}
+
+    // Headroom fits in front of each frame only where a frame has a stride run to itself in one page.
+    [[nodiscard]] static std::uint32_t frame_offset(const rx_options& options) noexcept {
+        return options.geometry.strides.work_buffer_bytes() == options.geometry.page_bytes
+                   ? options.geometry.headroom
+                   : 0;
+    }
+
+    stride_pool strides_;
+    std::uint32_t frame_offset_;
+    std::uint32_t unposted_ = stride_pool::none; // a prepared work buffer the device has not taken all of
+    std::uint32_t next_page_ = 0;
+    std::uint32_t posted_ = 0;
+};
+
+static_assert(receive_supply<work_buffers>);
+
+} // namespace noria::inline NORIA_ABI

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+#include <new>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "noria/core/cacheline.hpp"
+#include "noria/core/contract.hpp"
+#include "noria/ring/concepts.hpp"
+#include "noria/ring/index.hpp"
+
+// What a ring keeps its items in: slots of its own, or slots that the caller lends it.
+
+namespace noria::inline NORIA_ABI {
+
+// As a capacity: the caller brings the slots, and says how many items they are to hold, at run time.
+inline constexpr std::uint32_t dynamic = 0xffff'ffff;
+
+// Room for an element that is not plain data. Nothing lives in it until construct(), and whoever ends the
+// element's stay destroys it: for a ring that is the release.
+template <ring_element T>
+union raw_slot {
+    T value;
+
+    raw_slot() noexcept {}
+    ~raw_slot() {}
+
+    // Precondition: nothing lives here. Cost: that of T's constructor, which must not throw.
+    template <class... Args>
+        requires std::is_nothrow_constructible_v<T, Args...>
+    T& construct(Args&&... args) noexcept {
+        return *::new (static_cast<void*>(&value)) T(std::forward<Args>(args)...);
+    }
+};
+
+// The slot of a ring of T: a cell of the sync policy for plain data, a raw_slot for anything else. The order
+// of publication is the same for both, so a model checker that follows cells proves it for raw slots too.
+template <ring_element T, class Sync>
+using ring_slot =
+    typename std::conditional_t<plain_element<T>, std::type_identity<typename Sync::template cell<T>>,
+                                std::type_identity<raw_slot<T>>>::type;
+
+namespace detail {
+
+template <class T, class Sync, class Slot, class Item>
+inline void fill_slot(Slot& slot, Item&& item) noexcept {
+    if constexpr (std::is_same_v<Slot, raw_slot<T>>)
+        slot.construct(std::forward<Item>(item));
+    else
+        Sync::write(slot, item);
+}
+
+template <class T, class Sync, class Slot>
+inline void empty_slot(Slot& slot, T& out) noexcept {
+    if constexpr (std::is_same_v<Slot, raw_slot<T>>)
+        out = std::move(slot.value);
+    else
+        Sync::read(slot, out);
+}
+
+} // namespace detail
+
+// Slots inside the ring object. They are touched at set-up, so that the data path meets no page fault.
+template <class Slot, std::uint32_t Capacity>
+class inline_storage {
+  public:
+    [[nodiscard]] Slot* slots() noexcept { return slots_; }
+    [[nodiscard]] static constexpr std::uint32_t capacity() noexcept { return Capacity; }
+    [[nodiscard]] static constexpr std::uint32_t mask() noexcept { return slots_for(Capacity) - 1; }
+
+  private:
+    alignas(thread_gap) Slot slots_[slots_for(Capacity)]{};
+};
+
+// Slots in the caller's memory, which outlives the ring: huge pages, shared memory, a size known late.
+// Precondition: slots.size() >= slots_for(capacity). Aligned to thread_gap they share no line with a
+// neighbour.
+template <class Slot>
+class span_storage {
+  public:
+    span_storage(std::span<Slot> slots, std::uint32_t capacity) noexcept
+        : slots_(slots.data()), capacity_(capacity), mask_(slots_for(capacity) - 1) {
+        NORIA_EXPECTS(slots.size() > mask_,
+                      "lend slots_for(capacity) slots: the capacity, rounded up to a power of two");
+    }
+
+    [[nodiscard]] Slot* slots() const noexcept { return slots_; }
+    [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] std::uint32_t mask() const noexcept { return mask_; }
+
+  private:
+    Slot* slots_;
+    std::uint32_t capacity_;
+    std::uint32_t mask_;
+};
+
+// The storage that a capacity asks for.
+template <class Slot, std::uint32_t Capacity>
+using ring_storage = typename std::conditional_t<Capacity == dynamic, std::type_identity<span_storage<Slot>>,
+                                                 std::type_identity<inline_storage<Slot, Capacity>>>::type;
+
+} // namespace noria::inline NORIA_ABI

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <random>
+#include <string>
+
+// Random steps that can be taken again: the seed is 1, or NORIA_TEST_SEED, and is printed.
+// NORIA_TEST_LONG=1 asks for twenty times as many.
+class random_steps {
+  public:
+    random_steps()
+        : seed_(number("NORIA_TEST_SEED", 1)), engine_(static_cast<std::mt19937::result_type>(seed_)) {
+        std::cout << "NORIA_TEST_SEED=" << seed_ << '\n';
+    }
+
+    static std::uint64_t count(std::uint64_t usual) {
+        return number("NORIA_TEST_LONG", 0) != 0 ? 20 * usual : usual;
+    }
+
+    // 0 to n - 1. The modulo is biased by less than n / 2^32, which no test minds.
+    std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>(engine_()) % n; }
+    bool one_in(std::uint32_t n) { return below(n) == 0; }
+    std::byte byte() { return static_cast<std::byte>(engine_()); }
+    template <class Range>
+    auto& pick(Range& from) {
+        return from[below(static_cast<std::uint32_t>(std::size(from)))];
+    }
+
+  private:
+    static std::uint64_t number(const char* variable, std::uint64_t otherwise) {
+        const char* text = std::getenv(variable);
+        return text != nullptr ? std::stoull(text) : otherwise;
+    }
+
+    std::uint64_t seed_;
+    std::mt19937 engine_;
+};
