@@ -40,30 +40,33 @@ std::uint64_t region_bytes(const cell& where, const traffic& from) {
     return queue<Strategy>::region_bytes(queue_options<Strategy>(where, from));
 }
 
-// A short poll means that the card is behind: let it get ahead, so that polls are full as they are under
-// load. Time here is not counted.
-void let_the_card_work(std::uint64_t until, const noria::tick_counter& ticks) {
-    while (ticks.now() < until)
+// Waits until the card is a full poll ahead, as it is under load, or until it clearly will not be. Time here
+// is not counted.
+template <class Card>
+void let_the_card_work(const Card& card, std::uint64_t frames) {
+    constexpr noria::nanoseconds patience = 50'000;
+    const noria::monotonic_clock clock;
+    const noria::nanoseconds began = clock.now();
+    while (card.moved() < frames && clock.now() - began < patience)
         noria::std_sync::relax();
 }
 
 // Polls until `enough()`; returns the ticks spent in polls that found something.
-template <class Queue, class Enough>
-std::uint64_t poll_until(Queue& from, consumer& to, noria::counter& polls, measurement& result,
+template <class Queue, class Card, class Enough>
+std::uint64_t poll_until(Queue& from, consumer& to, const Card& card, pace& told, measurement& result,
                          Enough&& enough) {
     const noria::tick_counter ticks;
-    const auto pause = static_cast<std::uint64_t>(2000 / nanoseconds_per_tick());
     std::uint64_t busy = 0;
     while (!enough()) {
+        let_the_card_work(card, to.packets() + weight);
         const std::uint64_t before = ticks.now();
         const std::uint32_t done = from.poll(weight, to);
         const std::uint64_t after = ticks.now();
-        polls.add();
+        told.polls.add();
+        told.packets.add(to.packets() - told.packets.value());
         if (done != 0)
             busy += after - before;
         result.pinned_peak_bytes = std::max(result.pinned_peak_bytes, from.pinned_bytes());
-        if (done != weight)
-            let_the_card_work(after + pause, ticks);
     }
     return busy;
 }
@@ -83,9 +86,9 @@ measurement run(const cell& where, const traffic& from, noria::region& memory, c
 
     measurement result;
     consumer app(where);
-    noria::counter polls;
+    pace told;
     {
-        wire<device<Strategy>> other_end(*card, polls);
+        wire<device<Strategy>> other_end(*card, told);
         const noria::monotonic_clock clock;
         const auto in = [&](double seconds) {
             return clock.now() + static_cast<noria::nanoseconds>(seconds * 1e9);
@@ -95,7 +98,7 @@ measurement run(const cell& where, const traffic& from, noria::region& memory, c
         // hands, because memory runs out before, is measured as it is.
         const noria::nanoseconds warm = in(options.warm_up_seconds);
         const noria::nanoseconds give_up = in(1.0);
-        poll_until(rx, app, polls, result,
+        poll_until(rx, app, card->card(), told, result,
                    [&] { return (clock.now() > warm && app.full_handed()) || clock.now() > give_up; });
 
         const noria::receive_counters before = rx.counters();
@@ -106,7 +109,7 @@ measurement run(const cell& where, const traffic& from, noria::region& memory, c
         const double had = thread_seconds();
         const noria::nanoseconds began = clock.now();
         const noria::nanoseconds end = in(options.frames != 0 ? 10.0 : options.seconds);
-        const std::uint64_t busy = poll_until(rx, app, polls, result, [&] {
+        const std::uint64_t busy = poll_until(rx, app, card->card(), told, result, [&] {
             return clock.now() > end ||
                    (options.frames != 0 && rx.counters().delivered - before.delivered >= options.frames);
         });
@@ -210,13 +213,13 @@ double memcpy_floor(const traffic& from, noria::region& memory, const run_option
     std::array<noria::completion, weight> done;
     const noria::tick_counter ticks;
     const noria::monotonic_clock clock;
-    const auto pause = static_cast<std::uint64_t>(2000 / nanoseconds_per_tick());
     std::uint64_t busy = 0;
     std::uint64_t packets = 0;
-    noria::counter polls;
-    wire<card_type> other_end(*card, polls);
+    pace told;
+    wire<card_type> other_end(*card, told);
     const noria::nanoseconds end = clock.now() + static_cast<noria::nanoseconds>(options.seconds * 1e9);
     while (clock.now() < end) {
+        let_the_card_work(card->card(), packets + weight);
         const std::uint32_t filled = card->reap(done);
         const std::uint64_t before = ticks.now();
         for (std::uint32_t i = 0; i != filled; ++i)
@@ -225,10 +228,9 @@ double memcpy_floor(const traffic& from, noria::region& memory, const run_option
         asm volatile("" : : "r"(to.data()) : "memory"); // the copies count
         busy += ticks.now() - before;
         packets += filled;
+        told.packets.add(filled);
         for (std::uint32_t i = 0; i != filled; ++i)
             static_cast<void>(post(done[i].id));
-        if (filled != weight)
-            let_the_card_work(ticks.now() + pause, ticks);
     }
     return packets == 0 ? 0
                         : static_cast<double>(busy) * nanoseconds_per_tick() / static_cast<double>(packets);

@@ -5,31 +5,26 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+import words
 from drawing import Drawing, Missing, known, linear_ticks, log_ticks, shorten, spread
-
-# name: (letter, short name, what it does, bytes copied)
-STRATEGIES = {
-    "per_packet": ("A", "per packet", "One buffer for each packet, mapped before and unmapped after, handed on as it is.", "none"),
-    "per_packet_copybreak": ("A′", "copybreak", "As A, but a small frame is copied into a small buffer, and the big buffer "
-                             "stays with the device.", "small frames"),
-    "stride_copy": ("B", "stride copy", "Strides of pool pages, mapped once. Every frame is copied out whole; its strides "
-                    "are free at once.", "all"),
-    "stride_attach": ("C", "stride attach", "As B, but only the head of the frame is copied; the rest stays where it is and "
-                      "is attached as fragments.", "256 at most"),
-    "page_attach": ("D", "page attach", "Half pages. The parsed headers are pulled into a linear head, the rest is attached.",
-                    "headers"),
-    "build_around": ("E", "build around", "The packet's metadata is built around the frame, where the device put it.", "none"),
-    "adaptive": ("N", "adaptive", "Noria decides for each packet, by its length and by how much memory is pinned, with a "
-                 "threshold that it learns while running.", "as it decides"),
-}
 
 
 def short(strategy):
-    return STRATEGIES.get(strategy, ("", strategy.replace("_", " ")))[1]
+    return words.STRATEGIES.get(strategy, ("", strategy.replace("_", " ")))[1]
 
 
 def letter(strategy):
-    return STRATEGIES.get(strategy, (strategy[:2],))[0]
+    return words.STRATEGIES.get(strategy, (strategy[:2],))[0]
+
+
+def start(chart, height=0, **facts):
+    """An empty drawing with the chart's title and caption."""
+    title, caption = words.CHARTS[chart]
+    return Drawing(title.format(**facts), " ".join(caption.format(**facts).split()), height=height)
+
+
+def which_cells(shown, cells, order):
+    return f"The {len(shown)} {order} of {len(cells)} cells." if len(shown) < len(cells) else f"All {len(cells)} cells."
 
 
 def plain(value):
@@ -52,8 +47,8 @@ def holds(run):
 
 def hold_label(run, hold):
     packets = holds(run).get(hold, math.inf)
-    return "none" if packets == 0 else plain(packets) if hold.isdigit() else \
-        f"{hold} ({plain(packets)})" if packets < math.inf else hold
+    return hold if hold.isdecimal() else \
+        f"{hold} ({packets:.0f})" if packets < math.inf else hold
 
 
 def main_touch(run):
@@ -65,11 +60,15 @@ def main_touch(run):
 
 # ---- the map ------------------------------------------------------------------------------------
 
+TOUCHES = ["headers", "none", "every byte", "checksum", "copy-out"]
+WIDE = 78  # a cell of the map at least this wide has room for the strategy's name
+
+
 def map_panel(drawing, run, cells, x, y, width, title):
     sizes = sorted({cell["frame_bytes"] for cell in cells})
     rows = sorted({cell["hold"] for cell in cells}, key=lambda hold: -holds(run).get(hold, math.inf))
     left, cell_w = 94, min(116.0, (width - 94) / len(sizes))
-    cell_h, by_place = (56 if cell_w >= 78 else 42), {(cell["hold"], cell["frame_bytes"]): cell for cell in cells}
+    cell_h, by_place = (56 if cell_w >= WIDE else 42), {(cell["hold"], cell["frame_bytes"]): cell for cell in cells}
     drawing.text(x, y + 14, title, "head")
     drawing.text(x + left - 10, y + 36, "packets held", "soft fine", "end")
     for r, hold in enumerate(rows):
@@ -79,47 +78,48 @@ def map_panel(drawing, run, cells, x, y, width, title):
             map_cell(drawing, by_place.get((hold, size)), x + left + c * cell_w, top, cell_w - 3, cell_h - 3)
     bottom = y + 44 + len(rows) * cell_h
     for c, size in enumerate(sizes):
-        drawing.text(x + left + (c + 0.5) * cell_w - 1.5, bottom + 15, f"{size:g}", "" if cell_w > 34 else "fine", "middle")
+        drawing.text(x + left + (c + 0.5) * cell_w - 1.5, bottom + 15, f"{size:g}", "" if cell_w > 40 else "fine", "middle")
     drawing.text(x + left - 10, bottom + 15, "frame bytes", "soft fine", "end")
-    return bottom + 30
+    return bottom + 30, cell_w >= WIDE
 
 
 def map_cell(drawing, cell, x, y, width, height):
     if cell is None:
         return drawing.rect(x + 1, y + 1, width - 2, height - 2, "none", "not measured", rx=3)
     margin, winner = cell["margin"] or 1.0, cell["winner"]
-    strength = 0.16 + 0.54 * min(1.0, max(0.0, math.log2(max(margin, 1.0)) / 2))
-    wide = width >= 75
-    drawing.rect(x, y, width, height, f"tile {known(cell['family'])}", f"{short(winner)}: {margin:.2f} times ahead of the best "
-                 "of the other family", rx=3, **{"fill-opacity": f"{strength:.2f}"})
+    strength = 0.16 + 0.46 * min(1.0, max(0.0, math.log2(max(margin, 1.0)) / 2))
+    wide = width + 3 >= WIDE
+    hint = f"{short(winner)}: {margin:.2f} times ahead of the best of the other family"
+    drawing.rect(x, y, width, height, f"tile {known(cell['family'])}", hint, rx=3, **{"fill-opacity": f"{strength:.2f}"})
     number = f"{margin:.2f}×" if wide else f"{margin:.1f}"
-    drawing.text(x + width / 2, y + height / 2 - (3 if wide else 2), number, "big" if wide else "fine", "middle")
-    drawing.text(x + width / 2, y + height / 2 + (15 if wide else 13), short(winner) if wide else letter(winner), "fine", "middle")
+    drawing.text(x + width / 2, y + height / 2 - 3, number, "big" if wide else "fine", "middle")
+    name = short(winner) if wide else letter(winner)
+    drawing.text(x + width / 2, y + height / 2 + (15 if wide else 12), name, "fine", "middle")
 
 
 def draw_map(run):
     cells = [cell for cell in run["answer"]["map"] if cell["frame_bytes"] and cell["winner"]]
     if not cells:
         raise Missing("the run compared no fixed frame size")
-    touches = sorted({cell["touch"] for cell in cells}, key=lambda touch: (touch != "headers", touch))
-    drawing = Drawing("The map: who wins where", "Each cell is a frame size and a holding time. Blue: copying won; orange: handing on in "
-                      "place won. The name (or letter) is the fastest strategy, the number how many times faster it was than the "
-                      "best of the other family: near 1.00 it hardly matters. Where blue turns to orange is the copybreak.")
+    touches = sorted({cell["touch"] for cell in cells}, key=lambda touch: (TOUCHES + [touch]).index(touch))
+    drawing = start("map")
     for i, kind in enumerate(("copy", "attach")):
         drawing.rect(i * 180, 4, 14, 14, f"tile {kind}", rx=3)
         drawing.text(i * 180 + 21, 16, ("copying wins", "in place wins")[i])
-    y = bottom = 34
+    y, bottom, letters = 34, 34, False
     for i, touch in enumerate(touches):
         half = i > 0
         x = 490 * ((i - 1) % 2) if half else 0
         if half and x == 0:
             y = bottom + 14
-        bottom = max(bottom, map_panel(drawing, run, [cell for cell in cells if cell["touch"] == touch], x, y,
-                                       470 if half else 960, f"Consumer touches: {touch}"))
-    names = [f"{letter(name)} {short(name)}" for name in STRATEGIES if any(name == cell["winner"] for cell in cells)]
-    if len(touches) > 1:
-        drawing.text(0, bottom + 20, "   ".join(names), "soft")
-    drawing.height = bottom + (30 if len(touches) > 1 else 4)
+        end, named = map_panel(drawing, run, [cell for cell in cells if cell["touch"] == touch], x, y, 470 if half else 960,
+                               f"Consumer touches: {touch}")
+        bottom, letters = max(bottom, end), letters or not named
+    if letters:
+        winners = {cell["winner"] for cell in cells}
+        names = [f"{letter(name)}: {short(name)}" for name in words.STRATEGIES if name in winners]
+        drawing.text(0, bottom + 16, "   ".join(names).replace(" ", "\u00a0"), "soft")
+    drawing.height = bottom + (24 if letters else 0)
     return drawing
 
 
@@ -141,13 +141,13 @@ def line_panels(drawing, panels, unit, write):
     values = [v for panel in panels for line in panel.lines.values() for point in line for v in point[1:] if v]
     low, high = min(values) / 1.15, max(values) * 1.15
     for i, panel in enumerate(panels):
-        one_panel(drawing, panel, 490 * (i % 2), 325 * (i // 2), low, high, unit, write)
-    drawing.height = 325 * math.ceil(len(panels) / 2) - 10
+        one_panel(drawing, panel, 490 * (i % 2), 364 * (i // 2), low, high, unit, write)
+    drawing.height = 364 * math.ceil(len(panels) / 2) - 10
     return drawing
 
 
 def one_panel(drawing, panel, x, y, low, high, unit, write):
-    left, right, top, bottom = x + 52, x + 350, y + 44, y + 270
+    left, right, top, bottom = x + 52, x + 346, y + 44, y + 306
     first, last = min(t[0] for t in panel.ticks), max(t[0] for t in panel.ticks)
     place_x = lambda v: left + 8 + (right - left - 16) * (v - first) / (last - first)
     place_y = lambda v: bottom - (bottom - top) * math.log(v / low) / math.log(high / low)
@@ -164,10 +164,11 @@ def one_panel(drawing, panel, x, y, low, high, unit, write):
         one_line(drawing, name, [(place_x(p[0]), *p[1:]) for p in sorted(panel.lines[name])], place_y, write)
     ends = [max(panel.lines[name]) for name in names]
     for name, end, label_y in zip(names, ends, spread([place_y(end[1]) for end in ends], 16, top + 4, bottom - 4)):
-        drawing.path([(place_x(end[0]) + 6, place_y(end[1])), (right + 4, label_y)], "floor" if name == "memcpy" else f"line {known(name)} lead")
+        drawing.path([(place_x(end[0]) + 6, place_y(end[1])), (right + 12, label_y)],
+                     "floor" if name == "memcpy" else f"line {known(name)} lead")
         if name != "memcpy":
-            drawing.mark(right + 10, label_y, name)
-        drawing.text(right + 20, label_y + 4, short(name), "soft fine" if name == "memcpy" else "fine")
+            drawing.mark(right + 19, label_y, name)
+        drawing.text(right + 28, label_y + 4, short(name), "soft fine" if name == "memcpy" else "fine")
 
 
 def x_labels(drawing, ticks, bottom):
@@ -218,16 +219,13 @@ def draw_sizes(run):
         panels.append(Panel("Freed at once" if packets == 0 else f"Packets held: {hold_label(run, hold)}",
                             [(math.log2(size), f"{size:g}") for size in sizes],
                             with_floor(rows, lambda row: math.log2(row["frame_bytes"])), "frame bytes"))
-    return line_panels(Drawing("Time for each packet, by frame size", "Lower is better; both axes are logarithmic. A line that stays flat "
-                       "does not care for size: nothing is copied. A line that climbs with the dotted one, a plain memcpy of the same bytes in "
-                       "the same run, copies. They cross at the copybreak; watch it move from panel to panel. Thin bars: fastest "
-                       f"and slowest repetition. The consumer touches: {touch}."), panels, "ns for each packet", plain)
+    return line_panels(start("by_size", touch=touch), panels, "ns for each packet", plain)
 
 
 def by_hold(run, rows, title, points):
     order = list(holds(run))
     here = [hold for hold in order if any(row["hold"] == hold for row in rows)]
-    return Panel(title, [(order.index(hold), hold_label(run, hold)) for hold in here], points(rows, lambda row: order.index(row["hold"])),
+    return Panel(title, [(order.index(hold), hold) for hold in here], points(rows, lambda row: order.index(row["hold"])),
                  "packets held")
 
 
@@ -236,9 +234,7 @@ def draw_mixes(run):
     for traffic in dict.fromkeys(row["traffic"] for row in run["rows"] if not row["frame_bytes"]):
         rows = [row for row in run["rows"] if row["traffic"] == traffic and row["touch"] == touch]
         panels.append(by_hold(run, rows, f"Traffic: {traffic}", with_floor))
-    return line_panels(Drawing("Time for each packet on mixed traffic, by holding time", "Lower is better. This is the chart for traffic as it comes, "
-                       "large and small frames together: a strategy that copies what is small and hands on what is large can beat those that do only one. "
-                       f"The consumer touches: {touch}."), panels, "ns for each packet", plain)
+    return line_panels(start("by_hold", touch=touch), panels, "ns for each packet", plain)
 
 
 def pinned(row):
@@ -261,10 +257,7 @@ def draw_pinned(run):
     if len(panels) > 4:  # mixes, then the smallest, the middle and the largest frames
         fixed = [panel for panel in panels if panel.title.startswith("Frames")]
         panels = [panel for panel in panels if panel not in fixed][:1] + [fixed[0], fixed[len(fixed) // 2], fixed[-1]]
-    return line_panels(Drawing("What zero-copy costs in memory", "Bytes of memory kept from the device at the peak, for each byte of the frames "
-                       "that the consumer holds (packets held × mean frame). 1 would be no waste. A small frame handed on in "
-                       "place pins the whole stride, half page or page around it; a copied one pins only its copy."),
-                       panels, "pinned bytes for each held byte", lambda v: f"{plain(v)}×")
+    return line_panels(start("pinned"), panels, "pinned bytes for each held byte", lambda v: f"{v:.2g}×")
 
 
 # ---- bars and dots ------------------------------------------------------------------------------
@@ -275,10 +268,7 @@ def draw_regret(run):
         raise Missing("the run did not measure adaptive against fixed strategies")
     net = lambda cell: cell["net"] if cell["net"] is not None else cell["regret"] - (cell["noise"] or 0)
     shown = sorted(cells, key=lambda cell: (-net(cell), -cell["regret"]))[:60]
-    which = f"The {len(shown)} worst of {len(cells)} cells." if len(shown) < len(cells) else f"All {len(cells)} cells, the worst on top."
-    drawing = Drawing("How far adaptive is behind", f"{which} A dot is how much slower adaptive was than the best fixed strategy, which was chosen on one half of "
-                      "the repetitions and measured on the other. The grey band is the same strategy against itself: a hollow dot lies within it and "
-                      "says nothing. Right: what is left net of that noise. Goal: median at most 5 %, worst at most 15 %.")
+    drawing = start("regret", which=which_cells(shown, cells, "worst"))
     spans = [v for cell in shown for v in (cell["regret"], cell["noise"] or 0, -(cell["noise"] or 0))]
     low, high = min(spans + [-0.01]) * 1.05, max(spans + [0.05]) * 1.05
     left, right, top = 300, 850, 34
@@ -293,9 +283,10 @@ def draw_regret(run):
         hint = f"{cell['case']}: {percent(cell['regret'])} behind {short(cell['best_fixed'])}, noise {percent(noise)}"
         drawing.text(left - 14, y + 4, shorten(cell["case"], 42), "fine", "end")
         drawing.rect(place(-noise), y - 6, max(1.0, place(noise) - place(-noise)), 12, "band", rx=2)
-        drawing.add("circle", "ring" if abs(cell["regret"]) <= noise else "mark adaptive", hint, cx=place(cell["regret"]), cy=float(y), r=4.5)
+        kind = "ring" if abs(cell["regret"]) <= noise else "mark adaptive"
+        drawing.add("circle", kind, hint, cx=place(cell["regret"]), cy=float(y), r=4.5)
         drawing.text(960, y + 4, percent(net(cell)), "fine", "end")
-    drawing.text((left + right) / 2, bottom + 38, "slower than the best fixed strategy", "soft fine", "middle")
+    drawing.text((left + right) / 2, bottom + 38, "behind (+) or ahead (−) of the best fixed strategy", "soft fine", "middle")
     drawing.height = bottom + 46
     return drawing
 
@@ -306,9 +297,9 @@ def draw_traffic(run):
     if mix is None or not sum(count for _, count in mix["histogram"]):
         raise Missing("the run has no histogram of its traffic")
     bars, total = mix["histogram"], sum(count for _, count in mix["histogram"])
-    facts = ", ".join(f"{plain(mix[key])} {words}" for key, words in (("frames", "frames"), ("bytes", "bytes"), ("mean_bytes", "bytes on average")) if mix[key])
-    drawing = Drawing(f"The traffic: {mix['name']}", f"Share of the frames by size ({facts}). Real traffic has two humps, acknowledgements and full frames, "
-                      "so one threshold between them decides nearly every packet.", height=290)
+    names = {"frames": "frames", "bytes": "bytes", "mean_bytes": "bytes on average"}
+    facts = ", ".join(f"{plain(mix[key])} {name}" for key, name in names.items() if mix[key])
+    drawing = start("traffic", name=mix["name"], facts=facts, height=290)
     step, highest, lower = min(130.0, 960 / len(bars)), max(count for _, count in bars), 0
     for i, (edge, count) in enumerate(bars):
         height, x = 200 * count / highest, i * step
@@ -326,14 +317,13 @@ def draw_wrong(run):
     if not cells:
         raise Missing("the run has no cell with two strategies to compare")
     shown, highest = cells[:25], max(1.1, cells[0]["ratio"])
-    which = f"The {len(shown)} dearest of {len(cells)} cells." if len(shown) < len(cells) else f"All {len(cells)} cells."
-    drawing = Drawing("The cost of choosing wrong", f"{which} How many times longer the worst strategy takes than the best one of the same cell: what a default "
-                      "that nobody questioned can cost.", height=24 * len(shown) + 8)
+    drawing = start("cost_of_wrong", which=which_cells(shown, cells, "costliest"), height=24 * len(shown) + 8)
     for i, cell in enumerate(shown):
         y, width = 24 * i + 4, 330 * (cell["ratio"] - 1) / (highest - 1)
         drawing.text(286, y + 13, shorten(cell["case"], 42), "fine", "end")
         drawing.rect(300, y, max(1.0, width), 18, "bar", rx=2)
-        drawing.text(308 + width, y + 14, f"{plain(cell['ratio'])}×  {short(cell['worst'])} for {short(cell['best'])}", "fine")
+        choice = f"{plain(cell['ratio'])}×  {short(cell['worst'])} instead of {short(cell['best'])}"
+        drawing.text(308 + width, y + 14, choice, "fine")
     drawing.line(300, 0, 300, 24 * len(shown) + 4, "rule")
     return drawing
 

@@ -11,9 +11,10 @@ COLOURS = {
     "page": ("#fbfaf7", "#151617"), "ink": ("#1c1b19", "#f1efe9"), "soft": ("#5f5c55", "#aaa69d"),
     "grid": ("#e4e1d9", "#2e3032"), "rule": ("#c9c5bb", "#4a4c4e"), "panel": ("#f3f1eb", "#1e2021"),
     "per_packet": ("#8f8b83", "#7d7a74"), "per_packet_copybreak": ("#6a51d4", "#b77ffe"),
-    "stride_copy": ("#5592e2", "#3e64af"), "stride_attach": ("#055e2b", "#42bf8f"),
+    "stride_copy": ("#5592e2", "#4470c4"), "stride_attach": ("#055e2b", "#42bf8f"),
     "page_attach": ("#ab2a82", "#fea4e9"), "build_around": ("#e95e14", "#ff8207"), "adaptive": ("#1c1b19", "#f1efe9"),
-    "copy": ("#5592e2", "#3e64af"), "attach": ("#e95e14", "#ff8207"), "other": ("#5f5c55", "#aaa69d"),
+    "copy": ("#5592e2", "#4d82dc"), "attach": ("#e95e14", "#ff8207"),
+    "other": ("#5f5c55", "#aaa69d"), "bar": ("#75818e", "#8b98a6"),
 }
 MARKS = {  # points around (0, 0); a strategy without one gets a circle
     "per_packet": [(-4, -4), (4, -4), (4, 4), (-4, 4)], "per_packet_copybreak": [(0, -5.5), (5.5, 0), (0, 5.5), (-5.5, 0)],
@@ -22,15 +23,16 @@ MARKS = {  # points around (0, 0); a strategy without one gets a circle
 }
 STYLE = """
 text{font:13px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:var(--ink)}
-text.soft{fill:var(--soft)} text.head{font-weight:600;font-size:14px} text.big{font-weight:600;font-size:16px}
-text.fine{font-size:12px} line.grid{stroke:var(--grid)} line.rule{stroke:var(--rule)} .page{fill:var(--page)}
-path.line{fill:none;stroke:var(--other);stroke-width:2;stroke-linejoin:round} path.line.adaptive{stroke-width:3}
-path.floor{fill:none;stroke:var(--soft);stroke-width:1;stroke-dasharray:2 3} .mark{fill:var(--other)}
-line.range{stroke:var(--other);stroke-width:1.5;opacity:.55} line.lead{stroke:var(--rule)} .band{fill:var(--rule);opacity:.6}
-.none{fill:none;stroke:var(--rule);stroke-dasharray:3 3} .bar{fill:var(--stride_copy)} .tile{fill:var(--other)}
-.ring{fill:var(--page);stroke:var(--ink);stroke-width:1.5}
+text.soft{fill:var(--soft)} text.fine{font-size:12px} text.head{font-weight:600;font-size:14px}
+text.big{font-weight:600;font-size:16px} text.title{font-weight:600;font-size:21px}
+line.grid{stroke:var(--grid)} line.rule{stroke:var(--rule)} line.range{stroke:var(--other);stroke-width:1.5;opacity:.55}
+path.line{fill:none;stroke:var(--other);stroke-width:2;stroke-linejoin:round}
+path.line.adaptive{stroke-width:3} path.line.lead{stroke-width:1}
+path.floor{fill:none;stroke:var(--soft);stroke-width:1;stroke-dasharray:2 3}
+.page{fill:var(--page)} .mark,.tile{fill:var(--other)} .bar{fill:var(--bar)} .band{fill:var(--rule);opacity:.6}
+.ring{fill:var(--page);stroke:var(--ink);stroke-width:1.5} .none{fill:none;stroke:var(--rule);stroke-dasharray:3 3}
 """ + "".join(f"path.line.{name},line.range.{name}{{stroke:var(--{name})}} .mark.{name},.tile.{name}{{fill:var(--{name})}}\n"
-              for name in COLOURS if name not in ("page", "ink", "soft", "grid", "rule", "panel", "other"))
+              for name in COLOURS if name not in ("page", "ink", "soft", "grid", "rule", "panel", "other", "bar"))
 
 
 def variables():
@@ -80,18 +82,21 @@ class Drawing:
         else:
             self.add("circle", f"mark {known(strategy)}", hint, cx=float(x), cy=float(y), r=4.5)
 
-    def element(self, attributes, inside=""):
+    def element(self, attributes, view, inside=""):
         about = escape(f"{self.title}. {self.caption}")
-        return (f'<svg {attributes}viewBox="0 0 {self.width} {math.ceil(self.height)}" role="img" aria-label="{about}">'
-                f'{inside}{"".join(self.shapes)}</svg>\n')
+        return f'<svg {attributes}viewBox="{view}" role="img" aria-label="{about}">{inside}{"".join(self.shapes)}</svg>\n'
 
     def inline(self):
-        return self.element("")
+        return self.element("", f"0 0 {self.width} {math.ceil(self.height)}")
 
     def standalone(self):
-        size = f'xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{math.ceil(self.height)}" '
+        """A file of its own: with its title, a margin, and the colours for both schemes."""
+        x, y, width, height = -20, -58, self.width + 40, math.ceil(self.height) + 78
+        size = f'xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        page = f'<rect class="page" x="{x}" y="{y}" width="{width}" height="{height}"/>'
+        title = f'<text class="title" y="-24">{escape(self.title, False)}</text>'
         return ("<!-- SPDX-License-Identifier: BSL-1.0 -->\n"
-                + self.element(size, f'<style>{literal_style()}</style><rect class="page" width="100%" height="100%"/>'))
+                + self.element(size, f"{x} {y} {width} {height}", f"<style>{literal_style()}</style>{page}{title}"))
 
 
 def known(name):
@@ -116,12 +121,12 @@ def spread(wanted, gap, low, high):
 
 
 def log_ticks(low, high):
-    steps = (1, 2, 5) if high / low < 300 else (1,)
+    steps = (1, 2, 5) if high / low < 3000 else (1,)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return [step * 10.0 ** e for e in decades for step in steps if low <= step * 10.0 ** e <= high]
 
 
-def linear_ticks(low, high, wanted=6):
+def linear_ticks(low, high, wanted=8):
     raw = (high - low) / wanted
     unit = 10.0 ** math.floor(math.log10(raw))
     step = next(s * unit for s in (1, 2, 5, 10) if s * unit >= raw * 0.999)

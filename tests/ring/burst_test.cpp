@@ -170,9 +170,9 @@ TEST(burst, drain_takes_what_comes_meanwhile) {
     spsc_ring<int, {.capacity = 4}> ring;
     auto [producer, consumer] = ring.split();
     ASSERT_TRUE(producer.try_push(0));
-    const auto echo = [&producer = producer](int& item) noexcept {
+    const auto echo = [&again = producer](int& item) noexcept {
         if (item < 9) {
-            EXPECT_TRUE(producer.try_push(item + 1));
+            EXPECT_TRUE(again.try_push(item + 1));
         }
     };
     EXPECT_EQ(drain(consumer, echo, 6), 6u);

@@ -71,6 +71,8 @@ namespace {
 using namespace noria;
 
 static_assert(owned_descriptor<front_word> && owned_descriptor<middle_word> && owned_descriptor<last_word>);
+// These name a word and are refused all the same.
+static_assert(descriptor_traits<alone>::word_offset == 0 && descriptor_traits<not_plain>::word_offset == 0);
 static_assert(!owned_descriptor<crooked> && !owned_descriptor<alone> && !owned_descriptor<not_plain>);
 static_assert(!owned_descriptor<without_traits> && !owned_descriptor<int>);
 

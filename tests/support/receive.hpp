@@ -162,9 +162,7 @@ class receive_rig {
         return done;
     }
 
-    void hold(noria::packet_ptr packet, frame_bytes bytes) {
-        held.push_back({std::move(packet), bytes});
-    }
+    void hold(noria::packet_ptr packet, frame_bytes bytes) { held.push_back({std::move(packet), bytes}); }
     // Frees one of the held packets, which still has its bytes.
     void free_one(random_steps& random) {
         std::swap(random.pick(held), held.back());
@@ -206,7 +204,6 @@ class receive_rig {
     std::size_t in_ring() const { return ring_.size(); }
 
     card_type card;
-    std::vector<held_packet> held;
 
   private:
     struct sent {
@@ -272,6 +269,11 @@ class receive_rig {
 
     noria::result<noria::region> memory_;
     noria::result<queue_type> queue_;
+
+  public:
+    std::vector<held_packet> held; // behind the queue, so that it goes first
+
+  private:
     fault_model faults_;
     std::deque<frame_bytes> fifo_; // in the card, nowhere else
     std::deque<sent> ring_;        // in memory, not yet out of the queue

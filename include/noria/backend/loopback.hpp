@@ -133,12 +133,14 @@ class loopback {
         }
         if (!late_)
             links_->completions->writer.publish();
+        moved_.add(moved);
         return moved;
     }
 
-    // Frames offered; lost for want of buffers; lost by a fault or because they are longer than any buffer.
-    // Any thread.
+    // Frames offered; moved to memory; missed, for want of buffers; lost, by a fault or because no buffer is long
+    // enough. Any thread.
     [[nodiscard]] std::uint64_t offered() const noexcept { return offered_.value(); }
+    [[nodiscard]] std::uint64_t moved() const noexcept { return moved_.value(); }
     [[nodiscard]] std::uint64_t missed() const noexcept { return missed_.value(); }
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.value(); }
 
@@ -359,6 +361,7 @@ class loopback {
     std::array<wire_frame, fifo_frames> fifo_;
 
     counter offered_;
+    counter moved_;
     counter missed_;
     counter lost_;
 };

@@ -45,13 +45,24 @@ struct std_sync {
         return *reinterpret_cast<std::atomic<T>*>(bytes);
     }
 
-    static void prefetch_read(const void* address) noexcept { __builtin_prefetch(address, 0, 3); }
-
-    // The builtin emits a read prefetch on x86-64 unless the right CPU flag is given, and so loses all it is
-    // for; the instruction itself is a no-op on processors that lack it.
+    // Both hints are asm, because the builtin has two traps: g++ 12 takes a function that only prefetches for
+    // one without effect, and deletes the calls; and on x86-64 the builtin for writing emits a read prefetch
+    // unless the right CPU flag is given, and so loses all it is for. (prefetchw is a no-op on processors
+    // that lack it.)
+    static void prefetch_read(const void* address) noexcept {
+#if defined(__x86_64__)
+        asm volatile("prefetcht0 %0" : : "m"(*static_cast<const char*>(address)));
+#elif defined(__aarch64__)
+        asm volatile("prfm pldl1keep, %a0" : : "p"(address));
+#else
+        __builtin_prefetch(address, 0, 3);
+#endif
+    }
     static void prefetch_write(const void* address) noexcept {
 #if defined(__x86_64__)
         asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));
+#elif defined(__aarch64__)
+        asm volatile("prfm pstl1keep, %a0" : : "p"(address));
 #else
         __builtin_prefetch(address, 1, 3);
 #endif

@@ -13,73 +13,72 @@ namespace noria::inline NORIA_ABI {
 // Finds the copybreak that costs the receiving thread least, while running, on the traffic and the consumer
 // it has.
 //
-// A copybreak is one of nine limits: class k frames (up to 64 << k bytes) are copied when k is below the
+// A copybreak is one of ten limits: frames of class k (up to 64 << k bytes) are copied when k is below the
 // limit. Two limits that treat all frames of the day alike are the same limit, so only those that differ for
-// frames which were really seen are tried. They are tried in duels: the current limit and a challenger take
-// turns for a window of frames each, three times over, and the medians decide; a taking turns cancels what
-// drifts, a median what interrupts. A challenger must win by a margin. As long as none does, duels get rarer.
+// frames which were really seen are tried. They are tried in duels: the limit in force and a challenger take
+// turns for a window of frames each, and the medians decide. Taking turns cancels what drifts, a median what
+// interrupts; a challenger that is hopeless in the first round is sent home, and must win by a margin after
+// the last. Between duels nothing is measured, and as long as no challenger wins they get rarer.
 //
-// One thread. Cost: one add for each frame, and two reads of the counter for each poll.
+// One thread. Cost: a compare and a mark for each frame; the clock is read in duels only.
 class copybreak_learner {
   public:
     static constexpr std::uint32_t classes = 9;
 
-    // Frames up to how many bytes are copied now.
-    [[nodiscard]] std::uint32_t copybreak() const noexcept { return limit_bytes(limit_in_use()); }
+    // Frames up to how many bytes are copied: just now, and by what has been learned.
+    [[nodiscard]] std::uint32_t copybreak() const noexcept { return copybreak_; }
     [[nodiscard]] std::uint32_t learned_copybreak() const noexcept { return limit_bytes(limit_); }
 
     [[nodiscard]] bool copies(std::uint32_t frame_bytes) noexcept {
-        const std::uint32_t k = class_of(frame_bytes);
-        ++seen_[k];
-        return k < limit_in_use();
+        seen_ |= 1u << class_of(frame_bytes);
+        return frame_bytes <= copybreak_;
     }
 
-    // What a poll cost: `ticks` for `frames` of them, from refill to the consumer's last word.
-    void learn(std::uint64_t ticks, std::uint32_t frames) noexcept {
-        window_frames_ += frames;
-        if (window_frames_ <= settling)
-            return; // what the last limit left behind in the caches and in the consumer's hands
-        if (measured_frames_ == 0)
-            started_ = window_frames_ - frames;
-        measured_ticks_ += ticks;
-        measured_frames_ = window_frames_ - started_;
-        if (measured_frames_ >= window) {
-            const auto cost = static_cast<double>(measured_ticks_) / static_cast<double>(measured_frames_);
-            window_frames_ = measured_ticks_ = measured_frames_ = 0;
-            end_window(cost);
+    // Does it want to know what polls cost?
+    [[nodiscard]] bool measures() const noexcept { return in_duel_; }
+
+    // A poll has worked off `frames`; what it cost, from refill to the consumer's last word, in any steady
+    // unit. (The cost is looked at in duels only.)
+    void learn(std::uint64_t cost, std::uint32_t frames) noexcept {
+        if (!in_duel_) {
+            resting_ = resting_ > frames ? resting_ - frames : 0;
+            if (resting_ == 0)
+                start_duel();
+            return;
         }
+        if (settled_ <
+            settling) { // what the other limit left behind, in the caches and in the consumer's hands
+            settled_ += frames;
+            return;
+        }
+        measured_cost_ += cost;
+        measured_ += frames;
+        if (measured_ >= window)
+            end_window(static_cast<double>(measured_cost_) / static_cast<double>(measured_));
     }
 
   private:
-    static constexpr std::uint32_t settling = 1024; // frames
-    static constexpr std::uint32_t window = 2048;   // frames
-    static constexpr std::uint32_t rounds = 3;      // odd
+    static constexpr std::uint32_t settling = 256; // frames
+    static constexpr std::uint32_t window = 512;   // frames
+    static constexpr std::uint32_t rounds = 5;     // odd
     static constexpr double margin = 0.98;
-    static constexpr std::uint32_t shortest_rest = 4; // windows between duels
-    static constexpr std::uint32_t longest_rest = 512;
+    static constexpr double hopeless = 1.15;
+    static constexpr std::uint32_t shortest_rest = 4096; // frames
+    static constexpr std::uint32_t longest_rest = 1u << 20;
 
     [[nodiscard]] static constexpr std::uint32_t class_of(std::uint32_t bytes) noexcept {
-        if (bytes <= 64)
-            return 0;
-        const auto k = static_cast<std::uint32_t>(std::bit_width((bytes - 1) >> 6));
+        const auto k = static_cast<std::uint32_t>(std::bit_width((bytes - (bytes != 0)) >> 6));
         return k < classes ? k : classes - 1;
     }
     [[nodiscard]] static constexpr std::uint32_t limit_bytes(std::uint32_t limit) noexcept {
         return limit == 0 ? 0 : limit == classes ? ~0u : 32u << limit;
     }
-    [[nodiscard]] std::uint32_t limit_in_use() const noexcept {
-        return duel_ && windows_ % 2 != 0 ? challenger_ : limit_;
-    }
 
-    void end_window(double cost) noexcept {
-        if (!duel_) {
-            if (++windows_ >= rest_)
-                start_duel();
-            return;
-        }
-        costs_[windows_ % 2][windows_ / 2] = cost;
-        if (++windows_ == 2 * rounds)
-            end_duel();
+    void use(std::uint32_t limit) noexcept {
+        copybreak_ = limit_bytes(limit);
+        settled_ = 0;
+        measured_ = 0;
+        measured_cost_ = 0;
     }
 
     void start_duel() noexcept {
@@ -87,31 +86,46 @@ class copybreak_learner {
         challenger_ = neighbour(upwards_);
         if (challenger_ == limit_)
             challenger_ = neighbour(!upwards_);
-        duel_ = challenger_ != limit_;
+        if (challenger_ == limit_) { // no frame seen that another limit would treat differently
+            resting_ = rest_;
+            return;
+        }
+        in_duel_ = true;
         windows_ = 0;
-        for (std::uint32_t& count : seen_)
-            count /= 2;
+        use(limit_);
     }
 
-    void end_duel() noexcept {
-        duel_ = false;
-        windows_ = 0;
-        if (median(costs_[1]) < median(costs_[0]) * margin) {
+    void end_window(double cost) noexcept {
+        costs_[windows_ % 2][windows_ / 2] = cost;
+        ++windows_;
+        const bool lost = windows_ == 2 && costs_[1][0] > costs_[0][0] * hopeless;
+        if (lost || windows_ == 2 * rounds)
+            end_duel(!lost && median(costs_[1]) < median(costs_[0]) * margin);
+        else
+            use(windows_ % 2 == 0 ? limit_ : challenger_);
+    }
+
+    void end_duel(bool challenger_won) noexcept {
+        in_duel_ = false;
+        seen_ = 0;
+        if (challenger_won) {
             upwards_ = challenger_ < limit_; // start_duel turns this round: go on the same way
             limit_ = challenger_;
             rest_ = shortest_rest;
         } else if (rest_ < longest_rest) {
             rest_ *= 2;
         }
+        resting_ = rest_;
+        use(limit_);
     }
 
-    // The next limit that way which treats some frame that was seen differently; the current one if there is
+    // The next limit that way which treats some frame that was seen differently; the one in force if there is
     // none.
     [[nodiscard]] std::uint32_t neighbour(bool up) const noexcept {
         std::uint32_t next = limit_;
         while (up ? next != classes : next != 0) {
             const std::uint32_t crossed = up ? next++ : --next;
-            if (seen_[crossed] != 0)
+            if ((seen_ >> crossed & 1) != 0)
                 return next;
         }
         return limit_;
@@ -128,17 +142,19 @@ class copybreak_learner {
     }
 
     std::uint32_t limit_ = 3; // 256 bytes, the number everybody starts from
-    std::uint32_t challenger_ = 3;
-    bool duel_ = false;
+    std::uint32_t copybreak_ = limit_bytes(3);
+    std::uint32_t seen_ = 0; // one bit a class, since the last duel
+    std::uint32_t rest_ = shortest_rest;
+    std::uint32_t resting_ = shortest_rest; // frames until the next duel
+
+    bool in_duel_ = false;
     bool upwards_ = false;
-    std::uint32_t windows_ = 0; // ended ones, of this rest or duel
-    std::uint32_t rest_ = 1;
-    std::uint64_t window_frames_ = 0;
-    std::uint64_t started_ = 0;
-    std::uint64_t measured_frames_ = 0;
-    std::uint64_t measured_ticks_ = 0;
+    std::uint32_t challenger_ = 3;
+    std::uint32_t windows_ = 0; // ended ones, even: the limit in force, odd: the challenger
+    std::uint32_t settled_ = 0; // frames of this window that were not measured
+    std::uint32_t measured_ = 0;
+    std::uint64_t measured_cost_ = 0;
     std::array<std::array<double, rounds>, 2> costs_{};
-    std::array<std::uint32_t, classes> seen_{};
 };
 
 // Copies or wraps, each frame by its length, and copies whatever its length once packets pin so much memory
@@ -159,11 +175,12 @@ class basic_adaptive_build {
     void begin_poll(std::uint32_t free_pages, std::uint32_t all_pages) noexcept {
         // Two marks, so that it does not change its mind with every page.
         short_ = free_pages < (short_ ? all_pages / 4 : all_pages / 8);
-        began_ = clock_.now();
+        if (learner_.measures())
+            began_ = clock_.now();
     }
     void end_poll(std::uint32_t frames) noexcept {
         if (frames != 0 && !short_)
-            learner_.learn(clock_.now() - began_, frames);
+            learner_.learn(learner_.measures() ? clock_.now() - began_ : 0, frames);
     }
 
     template <receive_supply Supply>

@@ -21,7 +21,7 @@ class work_buffers {
     [[nodiscard]] static page_plan plan(const rx_options& options, bool attaches) noexcept {
         const receive_geometry& cut = options.geometry;
         const std::uint64_t pages_each =
-            cut.strides.work_buffer_bytes() / (cut.page_bytes == 0 ? 1 : cut.page_bytes);
+            divide_up(cut.strides.work_buffer_bytes(), cut.page_bytes == 0 ? 1 : cut.page_bytes);
         const std::uint64_t frame =
             std::uint64_t{cut.strides.strides_for(frame_offset(options) + options.frame_bytes)} *
             cut.strides.stride_bytes;

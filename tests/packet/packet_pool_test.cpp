@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "noria/packet/packet_pool.hpp"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/packet_fixture.hpp"
+#include "support/random.hpp"
+
+namespace {
+
+using namespace noria;
+
+static_assert(!std::is_copy_constructible_v<packet_pool> &&
+              std::is_nothrow_move_constructible_v<packet_pool>);
+static_assert(!std::is_copy_constructible_v<packet_ptr> && std::is_nothrow_move_constructible_v<packet_ptr>);
+
+constexpr std::array<std::uint32_t, 5> all_home{};
+
+TEST(packet_pool, allocates_an_empty_packet_with_the_room_asked_for) {
+    packet_fixture all;
+    const packet_ptr made = all.packets().allocate(100, 64);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->size(), 0u);
+    EXPECT_EQ(made->headroom(), 64u);
+    EXPECT_EQ(made->tailroom(), 256u - 64);
+    EXPECT_TRUE(made->is_linear());
+    EXPECT_FALSE(made->head_shared());
+    EXPECT_EQ(made->truesize(), 256 + sizeof(packet));
+    EXPECT_EQ(made->info().hash, 0u);
+    EXPECT_EQ(made->info().checksum_state, checksum_state::none);
+    EXPECT_EQ(all.packets().in_flight(), 1u);
+}
+
+TEST(packet_pool, a_reused_descriptor_remembers_nothing_of_its_last_packet) {
+    packet_fixture all({.packets = 1});
+    packet_ptr made = all.make(10, 20, {30});
+    made->info().hash = 7;
+    made->info().checksum_state = checksum_state::complete;
+    made->set_network_header(5);
+    made = {};
+    made = all.packets().allocate(100);
+    EXPECT_EQ(made->info().hash, 0u);
+    EXPECT_EQ(made->info().checksum_state, checksum_state::none);
+    EXPECT_EQ(made->network_header(), made->data());
+    EXPECT_TRUE(made->is_linear());
+    EXPECT_EQ(made->truesize(), 256 + sizeof(packet));
+}
+
+TEST(packet_pool, builds_around_bytes_that_are_there) {
+    packet_fixture all;
+    page* const under = all.pages().allocate();
+    under->data()[600] = std::byte{42};
+    const packet_ptr made = all.packets().build_around(
+        *under, {.offset = 512, .headroom = 88, .bytes = 60, .room = 364, .held = 512});
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->data(), under->data() + 600);
+    EXPECT_EQ(made->size(), 60u);
+    EXPECT_EQ(made->headlen(), 60u);
+    EXPECT_EQ(made->headroom(), 88u);
+    EXPECT_EQ(made->tailroom(), 364u);
+    EXPECT_EQ(made->truesize(), 512 + sizeof(packet));
+    EXPECT_EQ(under->references(), 1u) << "the caller's, which is now the packet's";
+}
+
+// A page of 64-byte strides, and one frame of it held: what is charged is what cannot be had back meanwhile.
+TEST(packet_pool, a_short_frame_that_pins_a_page_is_charged_for_the_page) {
+    packet_fixture all;
+    page* const under = all.pages().allocate();
+    const packet_ptr made = all.packets().build_around(*under, {.bytes = 64, .held = under->size()});
+    EXPECT_EQ(made->truesize(), 1024 + sizeof(packet));
+    EXPECT_EQ(made->size(), 64u);
+}
+
+// Every way to run dry, one resource after the other, leaves nothing behind.
+TEST(packet_pool, allocate_gives_back_what_it_took_when_the_rest_is_out) {
+    packet_fixture all;
+    for (std::uint32_t packets = 0; packets != 3; ++packets)
+        for (std::uint32_t heads = 0; heads != 3; ++heads) {
+            const packet_shortage few_packets(all, packets);
+            const shortage few_small(all.pools()[0], heads), no_medium(all.pools()[1], 0),
+                no_large(all.pools()[2], 0);
+            const auto before = all.in_flight();
+            {
+                std::vector<packet_ptr> made;
+                while (packet_ptr next = all.packets().allocate(100))
+                    made.push_back(std::move(next));
+                EXPECT_EQ(made.size(), std::min(packets, heads));
+                const auto dry = all.in_flight();
+                EXPECT_FALSE(all.packets().allocate(100));
+                EXPECT_FALSE(all.packets().allocate(~0u, ~0u)) << "the sum would wrap";
+                EXPECT_EQ(all.in_flight(), dry);
+            }
+            EXPECT_EQ(all.in_flight(), before);
+        }
+    EXPECT_EQ(all.in_flight(), all_home);
+}
+
+TEST(packet_pool, build_around_leaves_the_reference_to_the_caller_when_descriptors_are_out) {
+    packet_fixture all;
+    page* const under = all.pages().allocate();
+    {
+        const packet_shortage one_left(all, 1);
+        const packet_ptr made = all.packets().build_around(*under, {.bytes = 8, .held = 8});
+        EXPECT_TRUE(made);
+        under->hold();
+        EXPECT_FALSE(all.packets().build_around(*under, {.bytes = 8, .held = 8}));
+        EXPECT_EQ(under->references(), 2u);
+    }
+    EXPECT_EQ(under->references(), 1u);
+    under->release();
+    EXPECT_EQ(all.in_flight(), all_home);
+}
+
+TEST(packet_pool, every_free_has_a_reason) {
+    packet_fixture all;
+    all.make(0, 1).free(drop_reason::filter);
+    all.make(0, 1).free(drop_reason::consumed);
+    {
+        const packet_ptr forgotten = all.make(0, 1);
+    }
+    packet_ptr gone = all.make(0, 1);
+    gone.free(drop_reason::filter);
+    gone.free(drop_reason::filter); // empty by now
+    EXPECT_EQ(all.packets().dropped(drop_reason::filter), 2u);
+    EXPECT_EQ(all.packets().dropped(drop_reason::consumed), 0u);
+    EXPECT_EQ(all.packets().dropped(drop_reason::not_specified), 1u) << "a reason nobody gave is a drop";
+    EXPECT_EQ(all.in_flight(), all_home);
+}
+
+TEST(packet_ptr, has_one_packet_and_hands_it_on) {
+    packet_fixture all;
+    packet_ptr first = all.make(0, 1);
+    packet* const address = first.get();
+    packet_ptr second = std::move(first);
+    EXPECT_FALSE(first);
+    EXPECT_EQ(&*second, address);
+    first = all.make(0, 2);
+    first = std::move(second);
+    EXPECT_EQ(first.get(), address);
+    EXPECT_EQ(all.packets().in_flight(), 1u) << "what it had before went home";
+    packet_ptr& alias = first;
+    first = std::move(alias);
+    EXPECT_EQ(first.get(), address);
+    packet* const loose = first.release();
+    EXPECT_FALSE(first);
+    packet_ptr again(loose);
+    first.swap(again);
+    EXPECT_EQ(first->size(), 1u);
+}
+
+TEST(packet_pool, moves_while_packets_are_out) {
+    memory_block memory(512);
+    page_pool heads = std::move(page_pool::create(memory.bytes(), 256)).value();
+    page_pool* const sizes[] = {&heads};
+    result<packet_pool> made = packet_pool::create({.packets = 2, .heads = sizes});
+    ASSERT_TRUE(made);
+    packet_ptr out = made->allocate(1);
+    packet_pool moved = std::move(*made);
+    EXPECT_EQ(moved.in_flight(), 1u);
+    EXPECT_EQ(moved.packets(), 2u);
+    out = {};
+    EXPECT_EQ(moved.in_flight(), 0u);
+    packet_pool idle = std::move(packet_pool::create({.packets = 1, .heads = sizes})).value();
+    idle = std::move(moved);
+    EXPECT_EQ(idle.packets(), 2u);
+}
+
+TEST(packet_pool, refuses_what_cannot_be_with_advice) {
+    memory_block memory(4096);
+    page_pool small = std::move(page_pool::create(memory.bytes().first(256), 256)).value();
+    page_pool large = std::move(page_pool::create(memory.bytes().subspan(1024), 1024)).value();
+    page_pool* const upside_down[] = {&large, &small};
+    page_pool* const in_order[] = {&small, &small, &large, &large};
+    page_pool* const too_many[] = {&small, &small, &small, &small, &small};
+    const packet_pool_request wrong[] = {
+        {.packets = 0, .heads = in_order},
+        {.packets = ~0u, .heads = in_order},
+        {.packets = 4, .heads = upside_down},
+        {.packets = 4, .heads = too_many},
+        {.packets = 4, .heads = in_order, .tail_overhead = 256},
+    };
+    for (const packet_pool_request& request : wrong) {
+        const result<packet_pool> made = packet_pool::create(request);
+        ASSERT_FALSE(made);
+        EXPECT_EQ(made.error().code, std::errc::invalid_argument);
+        EXPECT_GT(std::string(made.error().advice).size(), 20u);
+    }
+    EXPECT_TRUE(packet_pool::create({.packets = 4, .heads = in_order, .tail_overhead = 255}));
+    const result<packet_pool> no_heads = packet_pool::create({.packets = 4});
+    ASSERT_TRUE(no_heads) << "enough to build around pages";
+}
+
+// One owner makes packets and clones them; other threads read and free in any order. The mailboxes order
+// nothing on the way back, so the sanitizer sees it if a page, a share or a descriptor came home without its
+// history.
+TEST(packet_pool, packets_and_clones_come_home_from_many_threads) {
+    constexpr std::size_t readers = 2;
+    packet_fixture all({.packets = 8, .heads = {4, 1, 1}, .pages = 4});
+    random_steps random;
+    std::atomic<packet*> mailbox[readers] = {};
+    std::atomic<bool> over{false};
+    std::vector<std::thread> threads;
+    for (std::atomic<packet*>& mine : mailbox)
+        threads.emplace_back([&] {
+            for (;;) {
+                packet* const got = mine.load(std::memory_order_acquire);
+                if (got == nullptr) {
+                    if (over.load(std::memory_order_acquire))
+                        break;
+                    std::this_thread::yield();
+                    continue;
+                }
+                mine.store(nullptr, std::memory_order_relaxed);
+                packet_ptr read(got);
+                const std::vector<std::byte> bytes = bytes_of(*read);
+                for (const std::byte each : bytes)
+                    EXPECT_EQ(each, bytes.front()) << "written while it was held";
+                read.free(drop_reason::consumed);
+            }
+        });
+    const auto send = [&](packet_ptr what) {
+        std::atomic<packet*>& to = random.pick(mailbox);
+        while (to.load(std::memory_order_relaxed) != nullptr)
+            std::this_thread::yield();
+        to.store(what.release(), std::memory_order_release);
+    };
+    {
+        const auto packets_entered = all.packets().enter();
+        const auto heads_entered = all.pools()[0].enter();
+        const auto pages_entered = all.pages().enter();
+        for (std::uint64_t round = random_steps::count(5'000); round-- != 0;) {
+            packet_ptr made = all.packets().allocate(64, 16);
+            page* const under = made ? all.pages().allocate() : nullptr;
+            if (under == nullptr) {
+                std::this_thread::yield();
+                continue;
+            }
+            const auto mark = random.byte();
+            std::memset(made->put(64), static_cast<int>(mark), 64);
+            std::memset(under->data(), static_cast<int>(mark), 64);
+            EXPECT_EQ(made->add_fragment({under, 0, 64, 1024}), packet::attached::taken);
+            for (std::uint32_t clones = random.below(3); clones-- != 0;)
+                if (packet_ptr twin = made->clone())
+                    send(std::move(twin));
+            if (random.one_in(2)) {
+                while (made->head_shared())
+                    std::this_thread::yield();
+                std::memset(made->push(16), static_cast<int>(~mark), 16); // nobody reads it any more
+                std::memset(made->data(), static_cast<int>(~mark), made->headlen());
+                made->cut(made->headlen());
+            }
+            send(std::move(made));
+        }
+    }
+    over.store(true, std::memory_order_release);
+    for (std::thread& each : threads)
+        each.join();
+    EXPECT_EQ(all.in_flight(), all_home);
+}
+
+#if NORIA_CONTRACT == 2
+TEST(packet_pool_death_test, a_pool_that_goes_before_its_packets) {
+    EXPECT_DEATH(
+        {
+            packet_fixture all;
+            static_cast<void>(all.make(0, 1).release());
+        },
+        "packets are still out");
+}
+#endif
+
+} // namespace

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "noria/queue/fresh_buffers.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/devices.hpp"
+#include "support/memory_block.hpp"
+
+namespace {
+
+using namespace noria;
+
+constexpr rx_options options{.descriptors = 4, .packets = 3, .frame_bytes = 1514};
+constexpr std::uint32_t buffer_bytes = 1920; // 64 + 1514 + 320 in whole cache lines
+constexpr std::uint32_t room = buffer_bytes - 64 - 320;
+
+struct fresh_buffers_of_four : testing::Test {
+    explicit fresh_buffers_of_four(std::uint64_t pages_wanted = 7) : memory(pages_wanted * buffer_bytes) {}
+
+    completion filled(std::size_t n, std::uint32_t length = 60) const {
+        return {.id = device.posted.at(n).id, .length = length, .flags = completion::end_of_packet};
+    }
+
+    memory_block memory;
+    result<page_pool> pages = page_pool::create(memory.bytes(), buffer_bytes);
+    result<fresh_buffers> supply = fresh_buffers::create(*pages, options);
+    mapping dma{memory.bytes(), 0x1000};
+    scripted_device<buffer_model::per_packet> device;
+    frame gathered;
+};
+
+TEST_F(fresh_buffers_of_four, plans_a_buffer_for_each_descriptor_and_each_packet_that_keeps_one) {
+    const page_plan copying = fresh_buffers::plan(options, false);
+    EXPECT_EQ(copying.page_bytes, buffer_bytes);
+    EXPECT_EQ(copying.pages, 4u);
+    EXPECT_EQ(fresh_buffers::plan(options, true).pages, 7u);
+    EXPECT_EQ(fresh_buffers::setup(options).descriptors, 4u);
+    EXPECT_FALSE(fresh_buffers::create(*pages, {.descriptors = 0}));
+}
+
+TEST_F(fresh_buffers_of_four, posts_each_buffer_behind_its_headroom_and_maps_it) {
+    supply->refill(device, dma);
+    ASSERT_EQ(device.posted.size(), 4u);
+    for (std::uint64_t i = 0; i != 4; ++i) {
+        EXPECT_EQ(device.posted[i].iova, 0x1000 + i * buffer_bytes + 64);
+        EXPECT_EQ(device.posted[i].length, room);
+    }
+    EXPECT_EQ(supply->posted_pages(), 4u);
+    EXPECT_EQ(dma.counters().maps, 1u + 4u);
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 4u) << "there is nothing left to post";
+}
+
+TEST_F(fresh_buffers_of_four, a_buffer_that_a_packet_took_is_replaced) {
+    supply->refill(device, dma);
+    ASSERT_EQ(supply->accept(filled(2), dma, gathered), accepted::piece);
+    piece& part = gathered.pieces()[0];
+    EXPECT_EQ(part.data(), memory.bytes().data() + 2 * buffer_bytes + 64);
+    EXPECT_EQ(part.length, 60u);
+    EXPECT_EQ(part.headroom, 64u);
+    EXPECT_EQ(part.room, room - 60);
+    EXPECT_EQ(part.truesize, buffer_bytes);
+    EXPECT_EQ(dma.counters().unmaps, 1u);
+
+    page& taken = supply->take(part);
+    supply->settle(gathered);
+    EXPECT_EQ(supply->posted_pages(), 3u);
+    supply->refill(device, dma);
+    EXPECT_EQ(supply->posted_pages(), 4u);
+    EXPECT_EQ(device.posted.back().iova, 0x1000 + 4 * buffer_bytes + 64) << "the next page of the pool";
+    EXPECT_EQ(dma.counters().maps, 1u + 5u);
+    taken.release();
+}
+
+TEST_F(fresh_buffers_of_four, a_buffer_that_nobody_took_is_posted_again) {
+    supply->refill(device, dma);
+    ASSERT_EQ(supply->accept(filled(1), dma, gathered), accepted::piece);
+    supply->settle(gathered);
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.back().iova, device.posted[1].iova);
+    EXPECT_NE(device.posted.back().id, device.posted[1].id);
+    EXPECT_EQ(pages->allocated(), 4u);
+    EXPECT_EQ(dma.counters().maps, 1u + 5u) << "unmapped and mapped again, as the path says";
+}
+
+TEST_F(fresh_buffers_of_four, a_completion_counts_once) {
+    supply->refill(device, dma);
+    const completion done = filled(0);
+    EXPECT_EQ(supply->accept(done, dma, gathered), accepted::piece);
+    EXPECT_EQ(supply->accept(done, dma, gathered), accepted::refused);
+    EXPECT_EQ(supply->accept({.id = 4}, dma, gathered), accepted::refused);
+    supply->settle(gathered);
+    gathered.clear();
+    supply->refill(device, dma);
+    EXPECT_EQ(supply->accept(done, dma, gathered), accepted::refused) << "late: the buffer has a new id";
+    EXPECT_TRUE(gathered.pieces().empty());
+    EXPECT_EQ(dma.counters().unmaps, 1u);
+}
+
+TEST_F(fresh_buffers_of_four, a_length_that_cannot_be_spoils_the_frame) {
+    supply->refill(device, dma);
+    EXPECT_EQ(supply->accept(filled(0, room), dma, gathered), accepted::piece);
+    EXPECT_FALSE(gathered.spoiled());
+    EXPECT_EQ(gathered.pieces()[0].room, 0u);
+    EXPECT_EQ(supply->accept(filled(1, room + 1), dma, gathered), accepted::piece);
+    EXPECT_EQ(gathered.why(), drop_reason::device_error);
+    EXPECT_EQ(gathered.pieces()[1].length, room);
+}
+
+TEST_F(fresh_buffers_of_four, a_dry_pool_leaves_a_hole_that_the_next_refill_fills) {
+    std::vector<page*> gone;
+    while (page* each = pages->allocate())
+        gone.push_back(each);
+    supply->refill(device, dma);
+    EXPECT_TRUE(device.posted.empty());
+    gone.back()->release();
+    gone.pop_back();
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 1u);
+    for (page* each : gone)
+        each->release();
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 4u);
+}
+
+TEST_F(fresh_buffers_of_four, what_the_device_does_not_take_is_mapped_once_all_the_same) {
+    device.most_a_post = 0;
+    for (int i = 0; i != 10; ++i)
+        supply->refill(device, dma);
+    EXPECT_EQ(dma.counters().maps, 1u + 1u) << "a batch of one is ready";
+    device.most_a_post = 1;
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 4u);
+    EXPECT_EQ(dma.counters().maps, 1u + 4u);
+}
+
+// 18 completions without an end: one more than a frame can have pieces.
+struct fresh_buffers_of_many : testing::Test {
+    static constexpr rx_options many{.descriptors = 32, .packets = 1};
+    memory_block memory{32 * buffer_bytes};
+    result<page_pool> pages = page_pool::create(memory.bytes(), buffer_bytes);
+    result<fresh_buffers> supply = fresh_buffers::create(*pages, many);
+    mapping dma{memory.bytes(), 0};
+    scripted_device<buffer_model::per_packet> device;
+};
+TEST_F(fresh_buffers_of_many, a_frame_of_too_many_pieces_is_spoiled_and_its_buffers_go_on) {
+    supply->refill(device, dma);
+    ASSERT_EQ(device.posted.size(), 32u);
+    frame gathered;
+    for (std::size_t i = 0; i != 32; ++i) {
+        supply->touch({.id = device.posted[i].id});
+        EXPECT_EQ(supply->accept({.id = device.posted[i].id, .length = 9}, dma, gathered), accepted::piece);
+        EXPECT_EQ(gathered.spoiled(), i >= frame::most_pieces);
+    }
+    EXPECT_EQ(gathered.why(), drop_reason::packet_too_big);
+    supply->settle(gathered);
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 64u) << "every buffer is posted again";
+    supply->touch({.id = ~0u});
+}
+
+} // namespace

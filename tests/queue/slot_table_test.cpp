@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "noria/queue/slot_table.hpp"
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/devices.hpp"
+#include "support/random.hpp"
+
+namespace {
+
+using namespace noria;
+
+// What a slot remembers may be anything with a default.
+struct memory {
+    std::uint32_t posts = 0;
+};
+using table = slot_table<memory>;
+using device_type = scripted_device<buffer_model::per_packet>;
+
+static_assert(std::is_nothrow_move_constructible_v<table> && !std::is_copy_constructible_v<table>);
+
+TEST(slot_table, has_1_to_65536_slots) {
+    EXPECT_FALSE(table::create(0));
+    EXPECT_FALSE(table::create(65537));
+    for (const std::uint32_t slots : {1u, 2u, 3u, 4u, 65536u}) {
+        auto made = table::create(slots);
+        ASSERT_TRUE(made);
+        EXPECT_EQ(made->size(), slots);
+        EXPECT_EQ(made->waiting(), slots) << "at first all are to be posted";
+    }
+}
+
+TEST(slot_table, posts_in_batches_with_one_doorbell_each) {
+    for (const auto& [slots, batch] : std::map<std::uint32_t, std::uint32_t>{
+             {1, 1}, {3, 1}, {4, 1}, {8, 2}, {63, 15}, {64, 16}, {1024, 16}}) {
+        auto made = table::create(slots);
+        ASSERT_TRUE(made);
+        device_type device;
+        made->post(device, [](memory&, buffer_post&) noexcept { return true; });
+        EXPECT_EQ(device.posted.size(), slots / batch * batch);
+        EXPECT_EQ(made->waiting(), slots % batch) << "less than a batch waits for more";
+        EXPECT_EQ(device.doorbells, slots / batch);
+        EXPECT_EQ(device.posted[0].id, 0u) << "in order, so that a reader can follow";
+    }
+}
+
+TEST(slot_table, an_id_is_good_once_and_not_the_next_time) {
+    auto made = table::create(1);
+    ASSERT_TRUE(made);
+    device_type device;
+    std::set<std::uint32_t> ids;
+    for (int i = 0; i != 1000; ++i) {
+        made->post(device, [](memory& slot, buffer_post&) noexcept { return ++slot.posts != 0; });
+        const std::uint32_t id = device.posted.back().id;
+        EXPECT_TRUE(ids.insert(id).second) << "an id came back too soon";
+        EXPECT_EQ(table::number_of(id), 0u);
+        ASSERT_NE(made->complete(id), nullptr);
+        EXPECT_EQ(made->complete(id), nullptr) << "completed twice";
+        for (const std::uint32_t other : {id - table::most_slots, id + table::most_slots, id + 1, ~0u})
+            EXPECT_EQ(made->complete(other), nullptr);
+        made->wait(0);
+        EXPECT_EQ(made->complete(id), nullptr) << "completed while it waits";
+    }
+    EXPECT_EQ(made->buffer(0).posts, 1000u);
+}
+
+TEST(slot_table, looks_at_any_id_without_taking_it) {
+    auto made = table::create(8);
+    ASSERT_TRUE(made);
+    made->buffer(5).posts = 42;
+    ASSERT_NE(made->look(5), nullptr);
+    EXPECT_EQ(made->look(5)->posts, 42u);
+    EXPECT_EQ(made->look(5 + table::most_slots)->posts, 42u);
+    EXPECT_EQ(made->look(8), nullptr);
+    EXPECT_EQ(made->look(~0u), nullptr);
+}
+
+TEST(slot_table, a_moved_table_is_the_same_table) {
+    auto made = table::create(4);
+    ASSERT_TRUE(made);
+    device_type device;
+    made->post(device, [](memory&, buffer_post&) noexcept { return true; });
+    table moved(*std::move(made));
+    for (const buffer_post& each : device.posted)
+        EXPECT_NE(moved.complete(each.id), nullptr);
+}
+
+// Against a model: a set of posted ids and a count of waiting slots, with memory that runs out and a device
+// that takes what it likes.
+TEST(slot_table, does_what_a_model_does) {
+    random_steps random;
+    for (int run = 0; run != 50; ++run) {
+        const std::uint32_t slots = 1 + random.below(100);
+        auto made = table::create(slots);
+        ASSERT_TRUE(made);
+        device_type device;
+        std::set<std::uint32_t> posted;
+        std::vector<std::uint32_t> taken; // numbers, completed and not yet given back
+        for (int step = 0; step != 500; ++step) {
+            device.posted.clear();
+            device.most_a_post = random.one_in(2) ? 1000 : random.below(10);
+            std::uint32_t pages = random.one_in(2) ? 1000 : random.below(10);
+            made->post(device, [&](memory&, buffer_post& post) noexcept {
+                post = {.iova = 7, .id = 0, .length = 9};
+                return pages != 0 && pages-- != 0;
+            });
+            for (const buffer_post& each : device.posted) {
+                EXPECT_TRUE(posted.insert(each.id).second);
+                EXPECT_EQ(each.iova, 7u);
+                EXPECT_EQ(each.length, 9u);
+            }
+            EXPECT_EQ(posted.size() + made->waiting() + taken.size(), slots);
+            for (std::uint32_t n = random.below(20); n != 0; --n) {
+                const bool real = !posted.empty() && random.one_in(2);
+                const std::uint32_t id =
+                    real ? *std::next(posted.begin(), random.below(static_cast<std::uint32_t>(posted.size())))
+                         : random.below(~0u);
+                const bool expected = posted.erase(id) != 0;
+                const memory* const found = made->complete(id);
+                ASSERT_EQ(found != nullptr, expected);
+                if (expected) {
+                    EXPECT_EQ(found, &made->buffer(table::number_of(id)));
+                    taken.push_back(table::number_of(id));
+                }
+            }
+            while (!taken.empty() && !random.one_in(4)) {
+                std::swap(random.pick(taken), taken.back());
+                made->wait(taken.back());
+                taken.pop_back();
+            }
+        }
+    }
+}
+
+} // namespace

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "noria/queue/work_buffers.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/devices.hpp"
+#include "support/memory_block.hpp"
+
+namespace {
+
+using namespace noria;
+
+// Two work buffers of 8 strides, 4 on each of 2 pages.
+constexpr receive_geometry small_cut{
+    .page_bytes = 1024, .strides = {256, 8}, .work_buffers = 2, .headroom = 64};
+constexpr rx_options options{.descriptors = 1, .packets = 5, .frame_bytes = 600, .geometry = small_cut};
+
+struct two_work_buffers : testing::Test {
+    explicit two_work_buffers(std::uint64_t how_many = 9, const rx_options& with = options)
+        : memory(how_many * with.geometry.page_bytes),
+          pages(page_pool::create(memory.bytes(), with.geometry.page_bytes)),
+          supply(work_buffers::create(*pages, with)) {}
+
+    accepted accept(std::uint32_t id, std::uint32_t stride, std::uint32_t strides, std::uint32_t length,
+                    std::uint32_t flags = completion::end_of_packet) {
+        gathered.clear();
+        const completion done{
+            .id = id, .offset = stride * 256, .length = length, .strides = strides, .flags = flags};
+        supply->touch(done);
+        return supply->accept(done, dma, gathered);
+    }
+
+    memory_block memory;
+    result<page_pool> pages;
+    result<work_buffers> supply;
+    mapping dma{memory.bytes(), 0};
+    scripted_device<buffer_model::striding> device;
+    frame gathered;
+};
+
+TEST_F(two_work_buffers, plans_two_sets_of_pages_and_what_packets_hold) {
+    EXPECT_EQ(work_buffers::plan(options, false).pages, 2u * 2 * 2);
+    EXPECT_EQ(work_buffers::plan(options, true).pages, 8u + (5 * 3 * 256 + 1023) / 1024);
+    const receive_setup setup = work_buffers::setup(options);
+    EXPECT_EQ(setup.descriptors, 4u);
+    EXPECT_EQ(setup.posts_per_work_buffer, 2u);
+    EXPECT_EQ(setup.frame_offset, 0u) << "a frame may cross pages: there is no headroom in front of it";
+    const receive_setup lean = work_buffers::setup({.geometry = lean_geometry});
+    EXPECT_EQ(lean.frame_offset, 64u);
+    EXPECT_EQ(lean.posts_per_work_buffer, 1u);
+}
+
+TEST_F(two_work_buffers, posts_the_pages_of_a_work_buffer_under_one_id) {
+    supply->refill(device, dma);
+    ASSERT_EQ(device.posted.size(), 4u);
+    EXPECT_EQ(device.posted[0].id, device.posted[1].id);
+    EXPECT_EQ(device.posted[2].id, device.posted[3].id);
+    EXPECT_NE(device.posted[0].id, device.posted[2].id);
+    for (std::uint64_t i = 0; i != 4; ++i) {
+        EXPECT_EQ(device.posted[i].iova, 1024 * i);
+        EXPECT_EQ(device.posted[i].length, 1024u);
+    }
+    EXPECT_EQ(supply->posted_pages(), 4u);
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 4u);
+}
+
+TEST_F(two_work_buffers, a_frame_lies_on_every_page_it_touches) {
+    supply->refill(device, dma);
+    const std::uint32_t id = device.posted[0].id;
+    ASSERT_EQ(accept(id, 0, 3, 700), accepted::piece);
+    ASSERT_EQ(gathered.pieces().size(), 1u);
+    EXPECT_EQ(gathered.pieces()[0].truesize, 768u);
+    EXPECT_EQ(gathered.pieces()[0].room, 68u) << "what is left of the last stride";
+    EXPECT_EQ(gathered.pieces()[0].headroom, 0u);
+    ASSERT_EQ(accept(id, 3, 3, 600), accepted::piece); // stride 3 of page 0, then 344 bytes of page 1
+    ASSERT_EQ(gathered.pieces().size(), 2u);
+    EXPECT_EQ(gathered.pieces()[0].length, 256u);
+    EXPECT_EQ(gathered.pieces()[0].offset, 768u);
+    EXPECT_EQ(gathered.pieces()[0].room, 0u) << "the frame goes on: nothing may be put behind this piece";
+    EXPECT_EQ(gathered.pieces()[0].truesize, 256u);
+    EXPECT_EQ(gathered.pieces()[1].length, 344u);
+    EXPECT_EQ(gathered.pieces()[1].offset, 0u);
+    EXPECT_EQ(gathered.pieces()[1].room, 512u - 344);
+    EXPECT_EQ(gathered.pieces()[1].truesize, 512u);
+    EXPECT_EQ(dma.counters().bytes_for_cpu, 1300u);
+    ASSERT_EQ(accept(id, 6, 1, 0), accepted::piece);
+    EXPECT_TRUE(gathered.pieces().empty()) << "an empty frame lies nowhere";
+    EXPECT_FALSE(gathered.spoiled());
+}
+
+TEST_F(two_work_buffers, strides_are_used_up_whatever_the_completion_says_of_the_frame) {
+    supply->refill(device, dma);
+    const std::uint32_t id = device.posted[0].id;
+    EXPECT_EQ(accept(id, 0, 2, 513), accepted::piece) << "longer than its strides";
+    EXPECT_EQ(gathered.why(), drop_reason::device_error);
+    EXPECT_TRUE(gathered.pieces().empty());
+    EXPECT_EQ(accept(id, 2, 1, 10, 0), accepted::piece) << "a frame does not end: it cannot go on elsewhere";
+    EXPECT_EQ(gathered.why(), drop_reason::device_error);
+    EXPECT_EQ(accept(id, 3, 1, ~0u), accepted::piece);
+    EXPECT_TRUE(gathered.spoiled());
+    for (const std::uint32_t stride : {0u, 3u, 5u})
+        EXPECT_EQ(accept(id, stride, 1, 10), accepted::refused) << "not the stride whose turn it is";
+    EXPECT_EQ(accept(id, 4, 5, 10), accepted::refused) << "more than there are";
+    EXPECT_EQ(accept(id, 4, 0, 10), accepted::refused);
+    EXPECT_EQ(accept(id ^ 1, 4, 1, 10), accepted::refused);
+    EXPECT_EQ(accept(id, 4, 4, 10, completion::filler), accepted::filler);
+    EXPECT_EQ(supply->posted_pages(), 2u) << "it is used up";
+    EXPECT_EQ(accept(id, 0, 1, 10), accepted::refused) << "late";
+}
+
+TEST_F(two_work_buffers, pages_go_home_when_their_buffer_is_posted_again) {
+    supply->refill(device, dma);
+    const std::uint32_t id = device.posted[0].id;
+    ASSERT_EQ(accept(id, 0, 1, 100), accepted::piece);
+    page& kept = supply->take(gathered.pieces()[0]);
+    EXPECT_EQ(accept(id, 1, 7, 0, completion::filler), accepted::filler);
+    EXPECT_EQ(pages->in_flight(), 4u) << "not yet: most packets are not done with them";
+    supply->refill(device, dma);
+    EXPECT_EQ(pages->in_flight(), 2u + 2u + 1u) << "the page that nobody kept is home and out again";
+    EXPECT_EQ(kept.references(), 1u) << "only the packet holds it";
+    kept.release();
+    EXPECT_EQ(pages->in_flight(), 4u);
+}
+
+// 9 pages: two work buffers, and five more.
+TEST_F(two_work_buffers, pages_are_taken_all_or_none) {
+    std::vector<page*> gone;
+    for (int i = 0; i != 6; ++i)
+        gone.push_back(pages->allocate());
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 2u) << "three pages are one work buffer";
+    EXPECT_EQ(supply->posted_pages(), 2u);
+    EXPECT_EQ(pages->free(), 1u) << "the odd page went back";
+    gone.back()->release();
+    gone.pop_back();
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 4u);
+    for (page* each : gone)
+        each->release();
+}
+
+TEST_F(two_work_buffers, goes_on_where_the_device_stopped_taking) {
+    device.most_a_post = 1;
+    for (std::size_t i = 1; i != 5; ++i) {
+        device.room = i;
+        supply->refill(device, dma);
+        ASSERT_EQ(device.posted.size(), i);
+    }
+    for (std::uint64_t i = 0; i != 4; ++i)
+        EXPECT_EQ(device.posted[i].iova, 1024 * i) << "each page once, in order";
+    EXPECT_EQ(device.posted[0].id, device.posted[1].id);
+}
+
+TEST(work_buffers, a_frame_of_more_pages_than_a_packet_has_fragments_is_too_big) {
+    constexpr receive_geometry many_pages{.page_bytes = 256, .strides = {256, 32}, .work_buffers = 1};
+    memory_block memory(64 * 256);
+    auto pages = page_pool::create(memory.bytes(), 256);
+    auto supply = work_buffers::create(*pages, {.geometry = many_pages});
+    ASSERT_TRUE(supply);
+    mapping dma(memory.bytes(), 0);
+    scripted_device<buffer_model::striding> device;
+    supply->refill(device, dma);
+    ASSERT_EQ(device.posted.size(), 32u);
+    EXPECT_EQ(device.doorbells, 2u) << "16 posts a doorbell";
+    frame gathered;
+    const auto accept = [&](std::uint32_t stride, std::uint32_t strides) {
+        gathered.clear();
+        return supply->accept({.id = device.posted[0].id,
+                               .offset = stride * 256,
+                               .length = strides * 256,
+                               .strides = strides,
+                               .flags = completion::end_of_packet},
+                              dma, gathered);
+    };
+    EXPECT_EQ(accept(0, 14), accepted::piece);
+    EXPECT_FALSE(gathered.spoiled());
+    EXPECT_EQ(accept(14, 18), accepted::piece);
+    EXPECT_EQ(gathered.why(), drop_reason::packet_too_big);
+    EXPECT_EQ(gathered.pieces().size(), 17u);
+}
+
+TEST(work_buffers, a_frame_has_headroom_where_its_work_buffer_is_one_page) {
+    constexpr rx_options lean{.packets = 1, .frame_bytes = 1514, .geometry = lean_geometry};
+    memory_block memory(32 * 65536);
+    auto pages = page_pool::create(memory.bytes(), 65536);
+    auto supply = work_buffers::create(*pages, lean);
+    ASSERT_TRUE(supply);
+    mapping dma(memory.bytes(), 0);
+    scripted_device<buffer_model::striding> device;
+    supply->refill(device, dma);
+    frame gathered;
+    const auto accept = [&](std::uint32_t stride, std::uint32_t strides, std::uint32_t length) {
+        gathered.clear();
+        return supply->accept({.id = device.posted[0].id,
+                               .offset = stride * 128,
+                               .length = length,
+                               .strides = strides,
+                               .flags = completion::end_of_packet},
+                              dma, gathered);
+    };
+    ASSERT_EQ(accept(0, 2, 100), accepted::piece);
+    ASSERT_EQ(gathered.pieces().size(), 1u);
+    EXPECT_EQ(gathered.pieces()[0].offset, 64u);
+    EXPECT_EQ(gathered.pieces()[0].headroom, 64u);
+    EXPECT_EQ(gathered.pieces()[0].room, 256u - 164);
+    EXPECT_EQ(gathered.pieces()[0].truesize, 256u);
+    EXPECT_EQ(accept(2, 1, 65), accepted::piece);
+    EXPECT_TRUE(gathered.spoiled()) << "with the headroom it is longer than its stride";
+}
+
+TEST(work_buffers, says_what_cannot_be_cut) {
+    memory_block memory(64 * 1024);
+    auto pages = page_pool::create(memory.bytes(), 1024);
+    const auto refused = [&](stride_geometry strides) {
+        receive_geometry cut = small_cut;
+        cut.strides = strides;
+        return !work_buffers::create(*pages, {.geometry = cut});
+    };
+    EXPECT_FALSE(refused({256, 8}));
+    EXPECT_TRUE(refused({256, 2})) << "half a page";
+    EXPECT_TRUE(refused({2048, 8})) << "a stride longer than a page";
+    EXPECT_TRUE(refused({100, 8}));
+}
+
+} // namespace
