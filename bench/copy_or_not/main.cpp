@@ -25,7 +25,7 @@ namespace {
 using namespace bench;
 
 struct options {
-    std::string capture;
+    std::string capture = BENCH_CAPTURE;
     std::vector<std::string> sizes;
     std::vector<std::string> holds;
     std::vector<std::string> strategies;
@@ -226,7 +226,8 @@ int main(int argc, char** argv) {
     options asked;
     CLI::App app("Copy or not: should received frames be copied or handed on in place, on this machine, for "
                  "this traffic?");
-    app.add_option("--capture", asked.capture, "pcap or pcapng file to replay (default: the shipped one)");
+    app.add_option("--capture", asked.capture,
+                   "pcap or pcapng file to replay (default: the one that ships with Noria)");
     app.add_option("--sizes", asked.sizes, "traffics: frame sizes 60..9018, capture, imix")->delimiter(',');
     app.add_option("--hold", asked.holds, "packets the consumer keeps: numbers, half (of the pool)")
         ->delimiter(',');

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "common/machine.hpp"
+#include "common/statistics.hpp"
 #include "copy_or_not/consumer.hpp"
 #include "copy_or_not/wire.hpp"
 #include "noria/backend/replay.hpp"
@@ -51,24 +52,73 @@ void let_the_card_work(const Card& card, std::uint64_t frames) {
         noria::std_sync::relax();
 }
 
-// Polls until `enough()`; returns the ticks spent in polls that found something.
+// Time in polls that found something, gathered in slices of some thousand packets. A slice that took several
+// times as long as the median one was interrupted, by the system or by a neighbour; it says nothing of the
+// strategy and is left out.
+class stopwatch {
+  public:
+    void add(std::uint64_t ticks, std::uint64_t packets) {
+        ticks_ += ticks;
+        packets_ += packets;
+        if (packets_ >= slice_packets) {
+            slices_.push_back({ticks_, packets_});
+            ticks_ = packets_ = 0;
+        }
+    }
+    [[nodiscard]] double ns_per_packet() {
+        if (slices_.empty() && packets_ != 0)
+            slices_.push_back({ticks_, packets_});
+        if (slices_.empty())
+            return 0;
+        std::vector<double> costs;
+        for (const slice& one : slices_)
+            costs.push_back(one.cost());
+        const double limit = interrupted * median(costs);
+        std::uint64_t ticks = 0;
+        std::uint64_t packets = 0;
+        for (const slice& one : slices_)
+            if (one.cost() <= limit) {
+                ticks += one.ticks;
+                packets += one.packets;
+            }
+        return static_cast<double>(ticks) * nanoseconds_per_tick() / static_cast<double>(packets);
+    }
+
+  private:
+    static constexpr std::uint64_t slice_packets = 1024;
+    static constexpr double interrupted = 4;
+
+    struct slice {
+        std::uint64_t ticks;
+        std::uint64_t packets;
+        [[nodiscard]] double cost() const {
+            return static_cast<double>(ticks) / static_cast<double>(packets);
+        }
+    };
+    std::vector<slice> slices_;
+    std::uint64_t ticks_ = 0;
+    std::uint64_t packets_ = 0;
+};
+
+// Polls until `enough()`.
 template <class Queue, class Card, class Enough>
-std::uint64_t poll_until(Queue& from, consumer& to, const Card& card, pace& told, measurement& result,
-                         Enough&& enough) {
+stopwatch poll_until(Queue& from, consumer& to, const Card& card, pace& told, measurement& result,
+                     Enough&& enough) {
     const noria::tick_counter ticks;
-    std::uint64_t busy = 0;
+    stopwatch watch;
     while (!enough()) {
         let_the_card_work(card, to.packets() + weight);
+        const std::uint64_t packets = to.packets();
         const std::uint64_t before = ticks.now();
         const std::uint32_t done = from.poll(weight, to);
         const std::uint64_t after = ticks.now();
         told.polls.add();
-        told.packets.add(to.packets() - told.packets.value());
+        told.packets.add(to.packets() - packets);
         if (done != 0)
-            busy += after - before;
+            watch.add(after - before, to.packets() - packets);
         result.pinned_peak_bytes = std::max(result.pinned_peak_bytes, from.pinned_bytes());
     }
-    return busy;
+    return watch;
 }
 
 template <class Strategy>
@@ -109,7 +159,7 @@ measurement run(const cell& where, const traffic& from, noria::region& memory, c
         const double had = thread_seconds();
         const noria::nanoseconds began = clock.now();
         const noria::nanoseconds end = in(options.frames != 0 ? 10.0 : options.seconds);
-        const std::uint64_t busy = poll_until(rx, app, card->card(), told, result, [&] {
+        stopwatch watch = poll_until(rx, app, card->card(), told, result, [&] {
             return clock.now() > end ||
                    (options.frames != 0 && rx.counters().delivered - before.delivered >= options.frames);
         });
@@ -130,9 +180,7 @@ measurement run(const cell& where, const traffic& from, noria::region& memory, c
                       rx.dma().bytes_for_cpu - dma_before.bytes_for_cpu,
                       rx.dma().syncs_for_device - dma_before.syncs_for_device,
                       rx.dma().bytes_for_device - dma_before.bytes_for_device};
-        if (result.packets != 0)
-            result.ns_per_packet =
-                static_cast<double>(busy) * nanoseconds_per_tick() / static_cast<double>(result.packets);
+        result.ns_per_packet = watch.ns_per_packet();
         other_end.stop();
     }
 
@@ -213,7 +261,7 @@ double memcpy_floor(const traffic& from, noria::region& memory, const run_option
     std::array<noria::completion, weight> done;
     const noria::tick_counter ticks;
     const noria::monotonic_clock clock;
-    std::uint64_t busy = 0;
+    stopwatch watch;
     std::uint64_t packets = 0;
     pace told;
     wire<card_type> other_end(*card, told);
@@ -226,14 +274,13 @@ double memcpy_floor(const traffic& from, noria::region& memory, const run_option
             std::memcpy(to.data() + std::size_t{i} * buffer_bytes,
                         memory.bytes().data() + std::size_t{done[i].id} * buffer_bytes, done[i].length);
         asm volatile("" : : "r"(to.data()) : "memory"); // the copies count
-        busy += ticks.now() - before;
+        watch.add(ticks.now() - before, filled);
         packets += filled;
         told.packets.add(filled);
         for (std::uint32_t i = 0; i != filled; ++i)
             static_cast<void>(post(done[i].id));
     }
-    return packets == 0 ? 0
-                        : static_cast<double>(busy) * nanoseconds_per_tick() / static_cast<double>(packets);
+    return watch.ns_per_packet();
 }
 
 } // namespace bench

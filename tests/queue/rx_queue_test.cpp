@@ -447,6 +447,8 @@ class hostile_device {
         // Nearly what an honest device says.
         if (Model == buffer_model::striding) {
             const std::uint32_t left = setup_.strides.strides - known->second.used;
+            if (left == 0)
+                return made;
             made.offset = known->second.used * setup_.strides.stride_bytes;
             made.strides = random_.one_in(20) ? left : 1 + random_.below(left < 40 ? left : 40);
             made.length = random_.below(made.strides * setup_.strides.stride_bytes + 3);

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "noria/queue/adaptive_build.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "noria/queue/strategy.hpp"
+#include "support/memory_block.hpp"
+#include "support/random.hpp"
+#include "support/receive.hpp"
+#include "support/supplies.hpp"
+
+namespace {
+
+using namespace noria;
+
+constexpr std::uint32_t always = ~0u;
+constexpr std::uint32_t never = 0;
+
+// A machine on which copying costs a tick a byte, and attaching costs `attach` ticks whatever the length.
+class machine {
+  public:
+    explicit machine(double break_even) : attach_(break_even) {}
+
+    void set_break_even(double bytes) { attach_ = bytes; }
+
+    // One poll of 64 frames.
+    template <class Lengths>
+    void poll(copybreak_learner& learner, Lengths&& length) {
+        double ticks = 0;
+        for (int i = 0; i != 64; ++i) {
+            const std::uint32_t bytes = length();
+            ticks += learner.copies(bytes) ? bytes : attach_;
+        }
+        const double noise = random_.one_in(40) ? 20'000 : random_.below(200); // interrupts, and the like
+        learner.learn(static_cast<std::uint64_t>(ticks + noise * noisy), 64);
+        duels_.push_back(learner.copybreak() != learner.learned_copybreak());
+    }
+
+    // Polls between the first polls of two challengers, in order.
+    std::vector<std::size_t> pauses() const {
+        std::vector<std::size_t> between;
+        std::size_t last = 0;
+        for (std::size_t i = 1; i != duels_.size(); ++i)
+            if (duels_[i] && !duels_[i - 1]) {
+                between.push_back(i - last);
+                last = i;
+            }
+        return between;
+    }
+
+    double noisy = 0;
+
+  private:
+    random_steps random_;
+    double attach_;
+    std::vector<bool> duels_;
+};
+
+// Frames of all classes alike: 48, 96, 192, ... bytes, three quarters of their class each.
+class all_sizes {
+  public:
+    std::uint32_t operator()() { return 48u << random_.below(copybreak_learner::classes); }
+
+  private:
+    random_steps random_;
+};
+
+constexpr int long_enough = 20'000; // polls
+
+struct break_even {
+    double bytes;
+    std::uint32_t copybreak;
+};
+
+class learner_at : public testing::TestWithParam<break_even> {};
+
+TEST_P(learner_at, finds_where_the_line_runs) {
+    for (const double noise : {0.0, 1.0}) {
+        copybreak_learner learner;
+        EXPECT_EQ(learner.copybreak(), 256u) << "the number everybody starts from";
+        machine m(GetParam().bytes);
+        m.noisy = noise;
+        all_sizes sizes;
+        for (int i = 0; i != long_enough; ++i)
+            m.poll(learner, sizes);
+        EXPECT_EQ(learner.learned_copybreak(), GetParam().copybreak);
+    }
+}
+INSTANTIATE_TEST_SUITE_P(everywhere, learner_at,
+                         testing::Values(break_even{1, never}, break_even{64, 64}, break_even{128, 128},
+                                         break_even{256, 256}, break_even{512, 512}, break_even{1024, 1024},
+                                         break_even{2048, 2048}, break_even{4096, 4096},
+                                         break_even{1e6, always}));
+
+TEST(copybreak_learner, follows_when_the_line_moves) {
+    copybreak_learner learner;
+    machine m(64);
+    all_sizes sizes;
+    for (int i = 0; i != long_enough; ++i)
+        m.poll(learner, sizes);
+    EXPECT_EQ(learner.learned_copybreak(), 64u);
+    m.set_break_even(2048);
+    for (int i = 0; i != 20 * long_enough; ++i)
+        m.poll(learner, sizes);
+    EXPECT_EQ(learner.learned_copybreak(), 2048u);
+}
+
+TEST(copybreak_learner, duels_get_rarer_while_nothing_is_found) {
+    copybreak_learner learner;
+    machine m(256);
+    all_sizes sizes;
+    for (int i = 0; i != 10 * long_enough; ++i)
+        m.poll(learner, sizes);
+    EXPECT_EQ(learner.learned_copybreak(), 256u);
+    // In a duel the challenger pauses for one window at a time; what is longer is the rest between two duels.
+    std::vector<std::size_t> rests = m.pauses();
+    std::erase(rests, std::ranges::min(rests));
+    ASSERT_FALSE(rests.empty());
+    rests.erase(rests.begin()); // before the first duel
+    ASSERT_GE(rests.size(), 6u);
+    for (std::size_t i = 1; i != rests.size(); ++i)
+        EXPECT_GE(rests[i], rests[i - 1]);
+    EXPECT_GE(rests.back(), 16 * rests.front());
+}
+
+// Two lengths only: limits between them all treat them alike, and are one step.
+TEST(copybreak_learner, tries_only_what_makes_a_difference) {
+    copybreak_learner learner;
+    machine m(50); // copying 40 bytes is cheaper, 1500 dearer; 256 is as good as any between
+    random_steps random;
+    for (int i = 0; i != long_enough; ++i)
+        m.poll(learner, [&] { return random.one_in(2) ? 40u : 1500u; });
+    EXPECT_EQ(learner.learned_copybreak(), 256u) << "nothing between is better, so nothing is changed";
+    copybreak_learner other;
+    machine fond_of_copies(1e5);
+    for (int i = 0; i != 1000; ++i)
+        fond_of_copies.poll(other, [&] { return random.one_in(2) ? 40u : 1500u; });
+    EXPECT_EQ(other.learned_copybreak(), 2048u) << "one duel crosses all the classes that nobody sends";
+}
+
+TEST(copybreak_learner, all_frames_of_a_class_are_treated_alike) {
+    copybreak_learner learner;
+    for (const std::uint32_t bytes : {0u, 1u, 64u, 65u, 256u})
+        EXPECT_TRUE(learner.copies(bytes)) << bytes;
+    for (const std::uint32_t bytes : {257u, 512u, 9018u, ~0u})
+        EXPECT_FALSE(learner.copies(bytes)) << bytes;
+}
+
+// The builder in a queue, on a machine where time is what the consumer says.
+struct told_clock {
+    static inline nanoseconds time = 0;
+    nanoseconds now() const noexcept { return time; }
+};
+static_assert(clock_source<told_clock>);
+using told_adaptive = strategy<work_buffers, basic_adaptive_build<told_clock>>;
+
+std::uint32_t learned_in_a_queue(std::uint64_t copy_a_byte, std::uint64_t attach) {
+    random_steps random;
+    receive_rig<told_adaptive> r({.packets = 100, .frame_bytes = 1514});
+    std::vector<std::vector<std::byte>> frames;
+    for (const std::uint32_t bytes : {48u, 96u, 192u, 384u, 768u, 1514u})
+        frames.push_back(random_bytes(random, bytes));
+    std::uint64_t sent = 0;
+    std::uint64_t copied = 0;
+    while (sent < 500'000) {
+        for (int i = 0; i != 64; ++i, ++sent)
+            r.card.offer({.bytes = random.pick(frames)});
+        r.card.step();
+        static_cast<void>(r.queue().poll(64, [&](packet_ptr packet) noexcept {
+            const std::uint64_t now = r.queue().counters().built.copied_bytes;
+            told_clock::time += now != copied ? copy_a_byte * packet->size() : attach;
+            copied = now;
+            packet.free(drop_reason::consumed);
+        }));
+    }
+    return r.queue().builder().learner().learned_copybreak();
+}
+TEST(adaptive_build, learns_in_a_queue_what_its_consumer_pays) {
+    EXPECT_EQ(learned_in_a_queue(1, 512), 512u);
+    EXPECT_EQ(learned_in_a_queue(100, 1), never);
+    EXPECT_EQ(learned_in_a_queue(0, 1000), 2048u) << "the frames seen are all copied";
+}
+
+// Of 58 pages 16 are posted. Packets that pin the others one by one bring it to copying whatever comes.
+TEST(adaptive_build, copies_whatever_the_length_while_pages_are_short) {
+    random_steps random;
+    receive_rig<adaptive> r({.packets = 1000, .frame_bytes = 1514, .geometry = lean_geometry});
+    const auto frame = random_bytes(random, 1000);
+    // Fifty frames, about a page, of which one is kept.
+    const auto copied_of_next = [&] {
+        const std::uint64_t before = r.queue().counters().built.copied_bytes;
+        for (int i = 0; i != 50; ++i)
+            r.offer(frame);
+        r.step();
+        std::uint32_t nth = 0;
+        r.poll(64, [&](packet_ptr packet, frame_bytes bytes) noexcept {
+            if (++nth == 50)
+                r.hold(std::move(packet), bytes);
+            else
+                packet.free(drop_reason::consumed);
+        });
+        return r.queue().counters().built.copied_bytes - before;
+    };
+    EXPECT_EQ(copied_of_next(), 0u);
+    std::uint32_t attached = 1;
+    while (copied_of_next() == 0) {
+        ++attached;
+        ASSERT_LT(attached, 60u) << "it never saw that pages ran short";
+    }
+    EXPECT_GT(attached, 20u) << "it saw too early";
+    for (int i = 0; i != 100; ++i)
+        EXPECT_EQ(copied_of_next(), 50'000u);
+    EXPECT_EQ(r.missed(), 0u);
+    EXPECT_EQ(r.queue().drops().dropped(), 0u);
+    r.free_all(random);
+    EXPECT_EQ(copied_of_next(), 0u) << "pages are plenty again";
+    r.free_all(random);
+    r.settle();
+    r.expect_nothing_held();
+}
+
+// The two marks, one page at a time.
+TEST(adaptive_build, does_not_change_its_mind_with_every_page) {
+    memory_block memory(4 * 2048);
+    memory_block head_memory(4 * 2048);
+    auto pages = page_pool::create(memory.bytes(), 2048);
+    auto head_pool = page_pool::create(head_memory.bytes(), 2048);
+    std::array<page_pool*, 1> classes{&*head_pool};
+    auto packets = packet_pool::create({.packets = 4, .heads = classes});
+    const rx_options options{};
+    auto supply = hand_supply::create(*pages, options);
+    basic_adaptive_build<told_clock> builder(options);
+    const auto copies = [&](std::uint32_t free_pages) {
+        builder.begin_poll(free_pages, 80);
+        frame gathered;
+        EXPECT_TRUE(supply->lay(gathered, std::vector<std::byte>(1000)));
+        build_counters counters;
+        packet_ptr made = builder.build(gathered, *supply, *packets, counters);
+        made.free(drop_reason::consumed);
+        supply->settle(gathered);
+        return counters.copied_bytes != 0;
+    };
+    EXPECT_FALSE(copies(80));
+    EXPECT_FALSE(copies(10));
+    EXPECT_TRUE(copies(9)) << "less than an eighth";
+    EXPECT_TRUE(copies(10));
+    EXPECT_TRUE(copies(19));
+    EXPECT_FALSE(copies(20)) << "a quarter again";
+    EXPECT_FALSE(copies(10));
+}
+
+} // namespace
