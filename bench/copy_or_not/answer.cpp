@@ -46,34 +46,86 @@ duel copy_against_attach(const cell_result& result) {
     return {fastest(result, copying), fastest(result, [&](const series& one) { return !copying(one); })};
 }
 
+// "12 %" or "3.1 times"
+std::string by(double margin) {
+    return margin < 2 ? text("%.0f %%", 100 * (margin - 1)) : text("%.1f times", margin);
+}
+
+std::string reading(touch what) {
+    switch (what) {
+    case touch::none:
+        return "nothing read";
+    case touch::headers:
+        return "headers read";
+    case touch::bytes:
+        return "every byte read";
+    case touch::checksum:
+        return "checksums computed";
+    case touch::copy_out:
+        return "copied to the application";
+    }
+    return "";
+}
+
+std::string circumstances(const std::string& hold, touch what) {
+    const std::string held = hold == "0"      ? "packets freed at once"
+                             : hold == "half" ? "half of the pool held"
+                                              : hold + " held";
+    return held + ", " + reading(what);
+}
+
 // Where attaching begins to win for one holding time and touch: the sizes in rising order, each with its
 // duel.
 nlohmann::json line_of(const std::string& hold, touch what, const std::vector<const cell_result*>& by_size) {
     const cell_result* last_copy = nullptr;
     std::size_t copy_wins = 0;
-    for (const cell_result* result : by_size)
-        if (copy_against_attach(*result).copy_wins()) {
+    double copy_margin = 1;
+    double attach_margin = 1;
+    for (const cell_result* result : by_size) {
+        const duel both = copy_against_attach(*result);
+        if (both.copy_wins()) {
             last_copy = result;
             ++copy_wins;
+            copy_margin = std::max(copy_margin, both.margin());
+        } else {
+            attach_margin = std::max(attach_margin, both.margin());
         }
+    }
     nlohmann::json line = {{"hold", hold}, {"touch", name(what)}};
-    const std::string when = "Packets held: " + hold + ", read: " + name(what) + ": ";
+    const std::string when = "Packets " + circumstances(hold, what) + ": ";
+    const std::string largest = std::to_string(by_size.back()->frame_bytes);
     if (last_copy == nullptr) {
         line["copybreak"] = 0;
-        line["text"] = when + "attach always; copying wins at no size.";
+        line["text"] =
+            when + "attach always; copying is behind at every size, by up to " + by(attach_margin) + ".";
     } else if (copy_wins == by_size.size()) {
         line["copybreak"] = nullptr;
-        line["text"] = when + "copy always; attaching wins at no size up to " +
-                       std::to_string(by_size.back()->frame_bytes) + " bytes.";
+        line["text"] = when + "never attach up to " + largest + " bytes; copying is ahead by up to " +
+                       by(copy_margin) + ".";
     } else {
         line["copybreak"] = last_copy->frame_bytes;
-        line["text"] = when + "copy frames up to " + std::to_string(last_copy->frame_bytes) +
-                       " bytes, attach longer ones" +
-                       (last_copy == by_size[copy_wins - 1]
-                            ? "."
-                            : "; below that line the two change places, so look at the map.");
+        line["text"] =
+            when + "attaching starts to win above " + std::to_string(last_copy->frame_bytes) +
+            " bytes; up to there copying is ahead by at most " + by(copy_margin) +
+            ", from there attaching by up to " + by(attach_margin) +
+            (last_copy == by_size[copy_wins - 1] ? "."
+                                                 : " (below the line the two change places: see the map).");
     }
     return line;
+}
+
+// What a user with this capture wants to know.
+nlohmann::json capture_sentence(const cell_result& result) {
+    const duel both = copy_against_attach(result);
+    if (!both.decided())
+        return nullptr;
+    const series& best = both.copy_wins() ? *both.copy : *both.attach;
+    const series& other = both.copy_wins() ? *both.attach : *both.copy;
+    return "The capture, " + circumstances(result.where.hold.name, result.where.touch) + ": " +
+           (both.copy_wins() ? "copy" : "attach") + " (" + best.strategy + ", " +
+           text("%.0f", best.median_ns()) + " ns a packet; the best that " +
+           (both.copy_wins() ? "attaches, " : "copies everything, ") + other.strategy + ", " +
+           text("%.0f", other.median_ns()) + ").";
 }
 
 } // namespace
@@ -145,6 +197,10 @@ nlohmann::json answer(const std::vector<cell_result>& results) {
     }
     nlohmann::json by_hold = nlohmann::json::array();
     nlohmann::json sentences = nlohmann::json::array();
+    for (const cell_result& result : results)
+        if (result.where.traffic == "capture")
+            if (auto sentence = capture_sentence(result); !sentence.is_null())
+                sentences.push_back(std::move(sentence));
     for (const auto& key : order) {
         auto& by_size = lines[key];
         if (by_size.size() < 2)
@@ -153,14 +209,6 @@ nlohmann::json answer(const std::vector<cell_result>& results) {
                   [](auto* one, auto* other) { return one->frame_bytes < other->frame_bytes; });
         by_hold.push_back(line_of(key.second, key.first, by_size));
         sentences.push_back(by_hold.back()["text"]);
-    }
-    for (const cell_result& result : results) {
-        const series* best = fastest(result, [](const series&) { return true; });
-        if (best == nullptr || result.where.traffic != "capture")
-            continue;
-        sentences.push_back("Your capture, held: " + result.where.hold.name +
-                            ", read: " + name(result.where.touch) + ": " + best->strategy +
-                            " is fastest with " + text("%.1f", best->median_ns()) + " ns a packet.");
     }
     if (!wrong.empty()) {
         const auto most =

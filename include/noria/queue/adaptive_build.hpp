@@ -61,6 +61,7 @@ class copybreak_learner {
     static constexpr std::uint32_t settling = 256; // frames
     static constexpr std::uint32_t window = 512;   // frames
     static constexpr std::uint32_t rounds = 5;     // odd
+    static constexpr std::uint32_t ways = 4;
     static constexpr double margin = 0.98;
     static constexpr double hopeless = 1.15;
     static constexpr std::uint32_t shortest_rest = 4096; // frames
@@ -82,17 +83,17 @@ class copybreak_learner {
     }
 
     void start_duel() noexcept {
-        upwards_ = !upwards_;
-        challenger_ = neighbour(upwards_);
-        if (challenger_ == limit_)
-            challenger_ = neighbour(!upwards_);
-        if (challenger_ == limit_) { // no frame seen that another limit would treat differently
-            resting_ = rest_;
+        for (std::uint32_t tried = 0; tried != ways; ++tried) {
+            way_ = (way_ + 1) % ways;
+            challenger_ = challenger_by(way_);
+            if (challenger_ == limit_)
+                continue;
+            in_duel_ = true;
+            windows_ = 0;
+            use(limit_);
             return;
         }
-        in_duel_ = true;
-        windows_ = 0;
-        use(limit_);
+        resting_ = rest_; // no frame seen that another limit would treat differently
     }
 
     void end_window(double cost) noexcept {
@@ -109,7 +110,7 @@ class copybreak_learner {
         in_duel_ = false;
         seen_ = 0;
         if (challenger_won) {
-            upwards_ = challenger_ < limit_; // start_duel turns this round: go on the same way
+            way_ = (way_ + ways - 1) % ways; // go on the same way
             limit_ = challenger_;
             rest_ = shortest_rest;
         } else if (rest_ < longest_rest) {
@@ -119,8 +120,17 @@ class copybreak_learner {
         use(limit_);
     }
 
-    // The next limit that way which treats some frame that was seen differently; the one in force if there is
+    // Four challengers in turn: one step down or up, which refines, and to either end, since a way there
+    // whose every single step is too short to win can still be worth going. The limit in force where there is
     // none.
+    [[nodiscard]] std::uint32_t challenger_by(std::uint32_t way) const noexcept {
+        const std::uint32_t step = neighbour(way % 2 != 0);
+        if (way < 2 || step == limit_)
+            return step;
+        return way == 2 ? 0 : classes;
+    }
+
+    // The next limit that way which treats some frame that was seen differently.
     [[nodiscard]] std::uint32_t neighbour(bool up) const noexcept {
         std::uint32_t next = limit_;
         while (up ? next != classes : next != 0) {
@@ -148,7 +158,7 @@ class copybreak_learner {
     std::uint32_t resting_ = shortest_rest; // frames until the next duel
 
     bool in_duel_ = false;
-    bool upwards_ = false;
+    std::uint32_t way_ = 1; // the challenger comes from
     std::uint32_t challenger_ = 3;
     std::uint32_t windows_ = 0; // ended ones, even: the limit in force, odd: the challenger
     std::uint32_t settled_ = 0; // frames of this window that were not measured

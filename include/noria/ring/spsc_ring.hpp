@@ -180,7 +180,7 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::producer {
     // The free slots, looked up where fewer than `wanted` are known of.
     [[nodiscard]] std::uint32_t room(std::uint32_t wanted) noexcept {
         if (full_ - next_ < wanted) {
-            // Partner: the consumer's store in take(). What it read there is read before we write over it.
+            // Partner: the consumer's store in give_back(). What it read there is read before we write over it.
             const std::uint32_t head = head_.load(std::memory_order_acquire);
             const std::uint32_t full = full_index(head, capacity_);
             if (full == next_)

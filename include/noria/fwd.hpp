@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "noria/core/config.hpp"
+
+// Names without their definitions, for headers that only pass things on. Declare none of these by hand: they live in
+// an inline namespace, and a declaration outside of it is another, ambiguous thing.
+
+namespace noria::inline NORIA_ABI {
+
+template <class T>
+class result;
+template <class T>
+class owned;
+
+template <class Sync>
+class basic_page;
+template <class Sync>
+class basic_page_pool;
+template <class Sync>
+class basic_stride_pool;
+class region;
+class mapping;
+
+class packet;
+class packet_ptr;
+class packet_pool;
+
+struct buffer_post;
+struct completion;
+struct receive_setup;
+struct receive_geometry;
+struct rx_options;
+
+enum class backing : unsigned char;
+enum class drop_reason : unsigned int;
+
+} // namespace noria::inline NORIA_ABI
