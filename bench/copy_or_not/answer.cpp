@@ -68,7 +68,7 @@ std::string reading(touch what) {
 }
 
 std::string circumstances(const std::string& hold, touch what) {
-    const std::string held = hold == "0"      ? "packets freed at once"
+    const std::string held = hold == "0"      ? "freed at once"
                              : hold == "half" ? "half of the pool held"
                                               : hold + " held";
     return held + ", " + reading(what);

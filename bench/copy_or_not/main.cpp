@@ -241,7 +241,11 @@ int main(int argc, char** argv) {
     app.add_flag("--full", asked.full, "all axes crossed; takes long");
     app.add_flag("--list", asked.list, "print the cells, run nothing");
     app.add_option("--json", asked.json, "file for the results");
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& problem) {
+        return app.exit(problem) == 0 ? 0 : 2;
+    }
 
     std::string command = "bench/run";
     for (int i = 1; i != argc; ++i)

@@ -49,7 +49,7 @@ TEST(page_pool, finds_the_page_of_any_address) {
     page* const start = made->page_of(first);
     ASSERT_NE(start, nullptr);
     for (std::size_t i = 0; i != 10; ++i)
-        for (const std::size_t within : {0, 1, 100, 191}) {
+        for (const std::size_t within : {0u, 1u, 100u, 191u}) {
             page* const found = made->page_of(first + 192 * i + within);
             ASSERT_EQ(found, start + i);
             EXPECT_EQ(found->data(), first + 192 * i);

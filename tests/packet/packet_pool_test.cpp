@@ -233,7 +233,7 @@ TEST(packet_pool, packets_and_clones_come_home_from_many_threads) {
         const auto packets_entered = all.packets().enter();
         const auto heads_entered = all.pools()[0].enter();
         const auto pages_entered = all.pages().enter();
-        for (std::uint64_t round = random_steps::count(5'000); round-- != 0;) {
+        for (int round = 0; round != 5'000; ++round) {
             packet_ptr made = all.packets().allocate(64, 16);
             page* const under = made ? all.pages().allocate() : nullptr;
             if (under == nullptr) {

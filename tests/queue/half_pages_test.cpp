@@ -178,6 +178,7 @@ TEST(half_pages, the_pool_is_never_asked_after_the_first_fill) {
             packet.free(drop_reason::consumed);
         });
         EXPECT_EQ(r.queue().pinned_bytes(), 0u);
+        EXPECT_EQ(r.queue().pages_allocated(), 64u);
     }
     EXPECT_EQ(r.queue().dma().maps, 1u) << "the region, once";
     EXPECT_EQ(pinned, r.delivered() * (sizeof(packet) + 2048));

@@ -268,6 +268,7 @@ TYPED_TEST(rx_queue_with, recovers_when_a_consumer_that_kept_all_packets_frees_t
             }
             EXPECT_EQ(r.held.size(), 32u);
             EXPECT_EQ(r.queue().packets_out(), 32u);
+            EXPECT_EQ(r.queue().holds_back(), keeps);
             if (keeps) {
                 EXPECT_EQ(r.queue().drops().dropped(), 0u);
                 EXPECT_GT(r.queue().counters().held_back, 0u);

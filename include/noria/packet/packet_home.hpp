@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "noria/core/sync.hpp"
 #include "noria/memory/page.hpp"
 #include "noria/memory/page_pool.hpp"
 #include "noria/memory/recycler.hpp"
@@ -16,7 +16,7 @@ class packet;
 
 // A head that several packets share since one of them was cloned. It holds the page reference for all.
 struct head_share {
-    std::atomic<std::uint32_t> holders{0};
+    std_sync::atomic<std::uint32_t> holders{0};
     page* under = nullptr;
 };
 
@@ -59,7 +59,7 @@ class packet_home {
     page_pool* heads_[most_head_classes] = {};
     std::size_t head_classes_ = 0;
     std::uint32_t tail_overhead_ = 0;
-    std::atomic<std::uint64_t> drops_[detail::drop_buckets] = {};
+    std_sync::atomic<std::uint64_t> drops_[detail::drop_buckets] = {};
 };
 
 } // namespace noria::inline NORIA_ABI

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <new>
 #include <type_traits>
 
 #include "noria/core/config.hpp"
@@ -10,6 +9,30 @@
 #include "noria/packet/pull.hpp"
 
 namespace noria::inline NORIA_ABI {
+
+namespace detail {
+
+// Notices that a packet's bytes have moved since it was made; outside checked mode nothing at all.
+template <bool Checked>
+class epoch_watch {
+  public:
+    epoch_watch() noexcept = default;
+    explicit epoch_watch(const packet&) noexcept {}
+    [[nodiscard]] bool fresh() const noexcept { return true; }
+};
+template <>
+class epoch_watch<true> {
+  public:
+    epoch_watch() noexcept = default;
+    explicit epoch_watch(const packet& watched) noexcept : watched_(&watched), epoch_(watched.epoch()) {}
+    [[nodiscard]] bool fresh() const noexcept { return watched_ != nullptr && watched_->epoch() == epoch_; }
+
+  private:
+    const packet* watched_ = nullptr;
+    std::uint32_t epoch_ = 0;
+};
+
+} // namespace detail
 
 // A header of a packet, read in place as a `Header` (a wire layout: alignment 1, trivially copyable). In
 // checked mode it stops the program when it is used after the packet's bytes have moved, which is the
@@ -29,25 +52,17 @@ class header_view {
     friend header_view<H> pull_header(packet& from, std::uint32_t offset) noexcept;
 
     header_view(packet& from, std::uint32_t offset) noexcept
-        : header_(reinterpret_cast<Header*>(from.data() + offset)) {
-        if constexpr (checked_mode) {
-            packet_ = &from;
-            epoch_ = from.epoch();
-        }
-    }
+        : header_(reinterpret_cast<Header*>(from.data() + offset)), watch_(from) {}
 
     [[nodiscard]] Header* get() const noexcept {
-        if constexpr (checked_mode)
-            NORIA_EXPECTS(packet_ != nullptr && packet_->epoch() == epoch_,
-                          "this view is empty or stale: the packet's bytes moved after it was made; pull the "
-                          "header again");
+        NORIA_EXPECTS(
+            header_ != nullptr && watch_.fresh(),
+            "this view is empty or stale: the packet's bytes moved after it was made; pull the header again");
         return header_;
     }
 
     Header* header_ = nullptr;
-    [[no_unique_address]] std::conditional_t<checked_mode, packet*, std::integral_constant<int, 0>> packet_{};
-    [[no_unique_address]] std::conditional_t<checked_mode, std::uint32_t, std::integral_constant<int, 1>>
-        epoch_{};
+    [[no_unique_address]] detail::epoch_watch<checked_mode> watch_;
 };
 
 // The header at `offset`, made linear if it is not. An empty view when the packet is too short or no memory
