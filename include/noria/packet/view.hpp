@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "noria/core/config.hpp"
+#include "noria/core/contract.hpp"
 #include "noria/packet/packet.hpp"
 #include "noria/packet/pull.hpp"
 

@@ -130,7 +130,9 @@ class basic_spsc_ring {
 };
 
 // Puts items in. Move-only; one thread at a time, which need not be the one that called split().
-// Progress: every call is wait-free. Cost: 2 to 4 ns an item from core to core, 1 to 3 ns on one core.
+// Progress: every call is wait-free. Cost: no locked instruction. On one core a push and a pop take about 3.5
+// ns together, 2.5 with same_core, and an item in bursts of 32 about 1 ns both ways (16-byte items, x86-64,
+// g++ 12 -O2); from core to core it is the way between the caches that counts.
 template <ring_element T, spsc_options Options, class Sync>
 class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::producer {
   public:
@@ -180,7 +182,8 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::producer {
     // The free slots, looked up where fewer than `wanted` are known of.
     [[nodiscard]] std::uint32_t room(std::uint32_t wanted) noexcept {
         if (full_ - next_ < wanted) {
-            // Partner: the consumer's store in give_back(). What it read there is read before we write over it.
+            // Partner: the consumer's store in give_back(). What it read there is read before we write over
+            // it.
             const std::uint32_t head = head_.load(std::memory_order_acquire);
             const std::uint32_t full = full_index(head, capacity_);
             if (full == next_)

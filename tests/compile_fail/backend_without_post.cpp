@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSL-1.0
+// A backend that takes no buffers.
+// expect: a backend takes buffers to fill: add
+#include "noria/backend/contract.hpp"
+
+struct my_nic {
+    static constexpr noria::buffer_model model = noria::buffer_model::per_packet;
+    static constexpr bool in_order = true;
+    noria::result<noria::mapping> attach(noria::region&) noexcept;
+    noria::result<noria::receive_setup> configure(const noria::receive_setup&) noexcept;
+    std::uint32_t reap(std::span<noria::completion>) noexcept;
+};
+
+static_assert(noria::check_backend<my_nic>());
