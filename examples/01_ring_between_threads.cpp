@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint64_t total = 10'000'000;
 constexpr std::uint32_t burst = 32;
 
+// [ring]
 // What travels: 16 bytes, as a packet descriptor has.
 struct message {
     std::uint64_t number;
@@ -23,7 +24,9 @@ struct message {
 };
 
 using message_ring = noria::spsc_ring<message, {.capacity = 1000}>;
+// [/ring]
 
+// [produce]
 // Reserve room, write in place, commit. The room may go round the end of the ring, hence two spans.
 void produce(message_ring::producer producer) {
     std::uint64_t next = 0;
@@ -42,6 +45,7 @@ void produce(message_ring::producer producer) {
         room.commit(room.size());
     }
 }
+// [/produce]
 
 struct sums {
     std::uint64_t items = 0;
@@ -49,6 +53,7 @@ struct sums {
     std::uint64_t squares = 0;
 };
 
+// [consume]
 // The same from the other end, in one call: up to a burst of items, each handed to a function.
 sums add_up(message_ring::consumer consumer) {
     sums result;
@@ -63,12 +68,15 @@ sums add_up(message_ring::consumer consumer) {
     }
     return result;
 }
+// [/consume]
 
 } // namespace
 
 int main() {
+    // [split]
     message_ring ring;
     auto [producer, consumer] = ring.split();
+    // [/split]
 
     const auto start = std::chrono::steady_clock::now();
     std::thread counting(produce, std::move(producer));

@@ -359,7 +359,7 @@ class packet_world {
     };
     foreseen before_pull(std::uint32_t n) {
         constexpr std::uint32_t slack = 128;
-        if (n <= model().behind && !model().shared())
+        if (n == 0 || (n <= model().behind && !model().shared()))
             return {};
         const std::uint32_t more = n > model().behind ? n - model().behind + slack : 0;
         return {true, head_for(std::uint64_t{model().end()} + more + overhead)};
