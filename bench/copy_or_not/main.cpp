@@ -205,12 +205,12 @@ int run(const options& asked, const std::string& command) {
     out["answer"] = answer(results);
     out["regret"] = regret(results);
 
-    print_table(results);
-    print_answer(out["answer"], out["regret"]);
     if (const double share = core_share(results); share < 0.9)
         std::printf("Others had %.0f %% of the receiving core meanwhile: trust the ratios, not the figures, "
                     "and run again when it is quiet.\n\n",
                     100 * (1 - share));
+    print_table(results);
+    print_answer(out["answer"], out["regret"]);
     if (!asked.json.empty()) {
         std::ofstream file(asked.json);
         file << out.dump(1) << '\n';

@@ -21,6 +21,8 @@ constexpr std::uint32_t weight = 64;
 template <class Strategy>
 constexpr noria::receive_geometry geometry_of = noria::linux_geometry;
 template <>
+constexpr noria::receive_geometry geometry_of<noria::stride_around> = noria::lean_geometry;
+template <>
 constexpr noria::receive_geometry geometry_of<noria::adaptive> = noria::lean_geometry;
 
 template <class Strategy>
@@ -231,9 +233,13 @@ subject entry(const char* name) {
 
 const std::vector<subject>& subjects() {
     static const std::vector<subject> all = {
-        entry<noria::per_packet>("per_packet"),   entry<noria::per_packet_copybreak>("per_packet_copybreak"),
-        entry<noria::stride_copy>("stride_copy"), entry<noria::stride_attach>("stride_attach"),
-        entry<noria::page_attach>("page_attach"), entry<noria::build_around>("build_around"),
+        entry<noria::per_packet>("per_packet"),
+        entry<noria::per_packet_copybreak>("per_packet_copybreak"),
+        entry<noria::stride_copy>("stride_copy"),
+        entry<noria::stride_attach>("stride_attach"),
+        entry<noria::page_attach>("page_attach"),
+        entry<noria::build_around>("build_around"),
+        entry<noria::stride_around>("stride_around"),
         entry<noria::adaptive>("adaptive"),
     };
     return all;

@@ -63,7 +63,7 @@ struct subject {
                        const run_options& options, memory_of_the_past& past);
 };
 
-// The seven strategies, adaptive last.
+// All strategies, adaptive last.
 [[nodiscard]] const std::vector<subject>& subjects();
 
 // What a plain memcpy of the same bytes, written by the other core, costs: nanoseconds a packet.

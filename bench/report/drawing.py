@@ -12,7 +12,8 @@ COLOURS = {
     "grid": ("#e4e1d9", "#2e3032"), "rule": ("#c9c5bb", "#4a4c4e"), "panel": ("#f3f1eb", "#1e2021"),
     "per_packet": ("#8f8b83", "#7d7a74"), "per_packet_copybreak": ("#6a51d4", "#b77ffe"),
     "stride_copy": ("#5592e2", "#4470c4"), "stride_attach": ("#055e2b", "#42bf8f"),
-    "page_attach": ("#ab2a82", "#fea4e9"), "build_around": ("#e95e14", "#ff8207"), "adaptive": ("#1c1b19", "#f1efe9"),
+    "page_attach": ("#ab2a82", "#fea4e9"), "build_around": ("#e95e14", "#ff8207"),
+    "stride_around": ("#9a6a00", "#d9b64a"), "adaptive": ("#1c1b19", "#f1efe9"),
     "copy": ("#5592e2", "#4d82dc"), "attach": ("#e95e14", "#ff8207"),
     "other": ("#5f5c55", "#aaa69d"), "bar": ("#75818e", "#8b98a6"),
 }
@@ -20,6 +21,7 @@ MARKS = {  # points around (0, 0); a strategy without one gets a circle
     "per_packet": [(-4, -4), (4, -4), (4, 4), (-4, 4)], "per_packet_copybreak": [(0, -5.5), (5.5, 0), (0, 5.5), (-5.5, 0)],
     "stride_copy": [(0, -5), (5, 4), (-5, 4)], "stride_attach": [(0, 5), (5, -4), (-5, -4)],
     "page_attach": [(-5, 0), (4, -5), (4, 5)], "build_around": [(5, 0), (-4, -5), (-4, 5)],
+    "stride_around": [(-5, 3), (0, -5), (5, 3), (0, 5)],
 }
 STYLE = """
 text{font:13px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:var(--ink)}

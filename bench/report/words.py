@@ -17,6 +17,8 @@ STRATEGIES = {
         "D", "page attach", "Half pages. The parsed headers are pulled into a linear head, the rest is attached.", "headers"),
     "build_around": (
         "E", "build around", "The packet's metadata is built around the frame, where the device put it.", "none"),
+    "stride_around": (
+        "E′", "stride around", "As E, on strides of a 64 KiB page instead of halves of a small one.", "none"),
     "adaptive": (
         "N", "adaptive", "Noria decides for each packet, by its length and by how much memory is pinned, with a threshold that "
         "it learns while running.", "as it decides"),
@@ -74,7 +76,9 @@ METHOD = """<h2>Method</h2>
 through a descriptor ring, so the data is not in the receiver's first caches. Another core receives, builds packets, lets a
 consumer touch them, keeps as many as the cell says, and frees the oldest. There is no NIC, no DMA and no interrupt here: expect
 the same shapes on hardware, not the same nanoseconds.</p>
-<p><b>ns for each packet</b> is time on the receiving core; empty polls do not count. Each cell runs several times, the strategies
+<p><b>ns for each packet</b> is time on the receiving core; empty polls do not count, and neither do slices of a thousand packets
+that took four times the median slice: the system was elsewhere. The card stays 64 to 128 frames ahead of the receiver, whatever
+the ring holds, so that every strategy finds its data in the same state. Each cell runs several times, the strategies
 taking turns, so that a disturbance hits all of them; the number is the median, with the fastest and slowest repetition beside it.
 <b>memcpy</b> is a plain copy of the same bytes in the same run: what copying must cost at least.</p>
 <p><b>Regret</b> would flatter whoever chooses with hindsight. So the best fixed strategy of a cell is chosen on one half of the

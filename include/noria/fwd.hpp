@@ -3,8 +3,8 @@
 
 #include "noria/core/config.hpp"
 
-// Names without their definitions, for headers that only pass things on. Declare none of these by hand: they live in
-// an inline namespace, and a declaration outside of it is another, ambiguous thing.
+// Names without their definitions, for headers that only pass things on. Declare none of these by hand: they
+// live in an inline namespace, and a declaration outside of it is another, ambiguous thing.
 
 namespace noria::inline NORIA_ABI {
 

@@ -15,7 +15,7 @@ import unittest
 
 PROGRAM, CAPTURE = sys.argv[1], pathlib.Path(sys.argv[2])
 SMALL = ["--hold", "0", "--frames", "500", "--repetitions", "2"]
-STRATEGIES = ["per_packet", "per_packet_copybreak", "stride_copy", "stride_attach", "page_attach", "build_around", "adaptive"]
+STRATEGIES = ["per_packet", "per_packet_copybreak", "stride_copy", "stride_attach", "page_attach", "build_around", "stride_around", "adaptive"]
 
 
 def pcap(frames, link=1, magic=0xA1B2C3D4):

@@ -137,8 +137,8 @@ class loopback {
         return moved;
     }
 
-    // Frames offered; moved to memory; missed, for want of buffers; lost, by a fault or because no buffer is long
-    // enough. Any thread.
+    // Frames offered; moved to memory; missed, for want of buffers; lost, by a fault or because no buffer is
+    // long enough. Any thread.
     [[nodiscard]] std::uint64_t offered() const noexcept { return offered_.value(); }
     [[nodiscard]] std::uint64_t moved() const noexcept { return moved_.value(); }
     [[nodiscard]] std::uint64_t missed() const noexcept { return missed_.value(); }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <span>
 
 #include "noria/core/cacheline.hpp"
@@ -48,16 +50,23 @@ class packet_pool {
         return pool;
     }
 
-    // While one lives, its thread makes packets and frees them without atomic operations.
+    // While one lives, its thread makes packets, and frees them, their shares and their heads without
+    // atomics.
     class [[nodiscard]] owner_section {
       public:
-        explicit owner_section(packet_home& home) noexcept : packets_(home.packets), shares_(home.shares) {}
+        explicit owner_section(packet_pool& pool) noexcept
+            : packets_(pool.body_->home.packets), shares_(pool.body_->home.shares) {
+            const packet_home& home = pool.body_->home;
+            for (std::size_t i = 0; i != home.head_classes_; ++i)
+                heads_[i].emplace(*home.heads_[i]);
+        }
 
       private:
         basic_recycler<packet>::owner_section packets_;
         basic_recycler<head_share>::owner_section shares_;
+        std::array<std::optional<page_pool::owner_section>, packet_home::most_head_classes> heads_;
     };
-    [[nodiscard]] owner_section enter() noexcept { return owner_section(body_->home); }
+    [[nodiscard]] owner_section enter() noexcept { return owner_section(*this); }
 
     // The owner. An empty packet with `headroom` and room for `bytes` behind it; null when descriptors or
     // heads of that size are all out. O(1).

@@ -181,6 +181,10 @@ class basic_adaptive_build {
     explicit basic_adaptive_build(const rx_options& options, Clock clock = {}) noexcept
         : headroom_(options.geometry.headroom), clock_(clock) {}
 
+    [[nodiscard]] std::uint32_t reads(std::uint32_t frame_bytes) const noexcept {
+        return frame_bytes <= learner_.copybreak() ? frame_bytes : 0;
+    }
+
     // The queue calls these around each poll.
     void begin_poll(std::uint32_t free_pages, std::uint32_t all_pages) noexcept {
         // Two marks, so that it does not change its mind with every page.

@@ -41,6 +41,7 @@ concept receive_build = requires(Build& build, frame& gathered, Supply& supply, 
     { Build::attaches } -> std::convertible_to<bool>;
     { Build::keeps_frame } -> std::convertible_to<bool>;
     { Build::heads(options) } noexcept -> std::same_as<head_plan>;
+    { build.reads(1514u) } noexcept -> std::same_as<std::uint32_t>;
     { build.build(gathered, supply, packets, counters) } noexcept -> std::same_as<packet_ptr>;
 };
 
@@ -118,6 +119,7 @@ struct wrap {
         return detail::copy_heads(options, 256);
     }
     explicit wrap(const rx_options&) noexcept {}
+    [[nodiscard]] static std::uint32_t reads(std::uint32_t) noexcept { return 0; }
 
     template <receive_supply Supply>
     [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
@@ -136,6 +138,7 @@ class copy_all {
         return detail::copy_heads(options, options.frame_bytes);
     }
     explicit copy_all(const rx_options& options) noexcept : headroom_(options.geometry.headroom) {}
+    [[nodiscard]] static std::uint32_t reads(std::uint32_t frame_bytes) noexcept { return frame_bytes; }
 
     template <receive_supply Supply>
     [[nodiscard]] packet_ptr build(frame& gathered, Supply&, packet_pool& packets,
@@ -159,6 +162,9 @@ class copy_short {
     }
     explicit copy_short(const rx_options& options) noexcept
         : headroom_(options.geometry.headroom), copybreak_(options.geometry.copybreak) {}
+    [[nodiscard]] std::uint32_t reads(std::uint32_t frame_bytes) const noexcept {
+        return frame_bytes <= copybreak_ ? frame_bytes : 0;
+    }
 
     template <receive_supply Supply>
     [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
@@ -185,6 +191,7 @@ class copy_head {
     }
     explicit copy_head(const rx_options& options) noexcept
         : headroom_(options.geometry.headroom), small_head_(options.geometry.small_head) {}
+    [[nodiscard]] std::uint32_t reads(std::uint32_t) const noexcept { return small_head_; }
 
     template <receive_supply Supply>
     [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
@@ -224,6 +231,9 @@ class pull_headers {
     }
     explicit pull_headers(const rx_options& options) noexcept
         : headroom_(options.geometry.headroom), small_head_(options.geometry.small_head) {}
+    [[nodiscard]] std::uint32_t reads(std::uint32_t frame_bytes) const noexcept {
+        return frame_bytes <= small_head_ ? frame_bytes : 128;
+    }
 
     template <receive_supply Supply>
     [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,

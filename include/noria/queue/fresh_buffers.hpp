@@ -59,9 +59,9 @@ class fresh_buffers {
         });
     }
 
-    void touch(const completion& done) const noexcept {
+    void touch(const completion& done, std::uint32_t bytes) const noexcept {
         if (const whole* posted = slots_.look(done.id); posted != nullptr && posted->under != nullptr)
-            std_sync::prefetch_read(posted->under->data() + headroom_);
+            prefetch_lines(posted->under->data() + headroom_, bytes);
     }
 
     [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {

@@ -65,9 +65,9 @@ class half_pages {
         });
     }
 
-    void touch(const completion& done) const noexcept {
+    void touch(const completion& done, std::uint32_t bytes) const noexcept {
         if (const half* posted = slots_.look(done.id); posted != nullptr && posted->under != nullptr)
-            std_sync::prefetch_read(posted->under->data() + posted->offset + headroom_);
+            prefetch_lines(posted->under->data() + posted->offset + headroom_, bytes);
     }
 
     [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {

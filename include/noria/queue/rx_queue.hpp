@@ -92,7 +92,9 @@ class rx_queue {
         requires std::is_nothrow_invocable_v<Consumer&, packet_ptr>
     std::uint32_t poll(std::uint32_t budget, Consumer&& consume) noexcept {
         body& q = *body_;
-        const owner own(q);
+        // Inside a poll its thread owns all pools of the queue, and frees to them without atomics.
+        const page_pool::owner_section own_pages(*q.pages);
+        const packet_pool::owner_section own_packets(*q.packets);
         if constexpr (requires { q.builder.begin_poll(0u, 0u); })
             q.builder.begin_poll(q.pages->free(), q.pages->pages());
         const std::uint32_t done = work_off(budget, consume);
@@ -125,7 +127,9 @@ class rx_queue {
 
   private:
     static constexpr std::uint32_t burst = 64;
-    static constexpr std::uint32_t touch_ahead = 4;
+    static constexpr std::uint32_t touch_ahead = 4; // completions
+    static constexpr std::uint32_t most_touched =
+        256; // bytes; behind them the hardware has seen the direction
 
     struct body {
         body(Backend& to, const rx_options& options) noexcept
@@ -203,22 +207,6 @@ class rx_queue {
         drop_histogram drops;
     };
 
-    // Inside a poll its thread owns all pools of the queue, and frees to them without atomics.
-    class owner {
-      public:
-        explicit owner(body& q) noexcept : pages_(q.pages->enter()), packets_(q.packets->enter()) {
-            for (std::size_t i = 0; i != q.heads.size(); ++i)
-                if (q.heads[i])
-                    heads_[i].emplace(*q.heads[i]);
-        }
-
-      private:
-        page_pool::owner_section pages_;
-        packet_pool::owner_section packets_;
-        std::array<std::optional<page_pool::owner_section>, std::tuple_size_v<decltype(head_plan::bytes)>>
-            heads_;
-    };
-
     template <class Consumer>
     std::uint32_t work_off(std::uint32_t budget, Consumer& consume) noexcept {
         body& q = *body_;
@@ -235,7 +223,7 @@ class rx_queue {
                 break;
             const completion& now = q.completions[q.next++];
             if (q.next + touch_ahead <= q.reaped)
-                q.source->touch(q.completions[q.next + touch_ahead - 1]);
+                touch(q.completions[q.next + touch_ahead - 1]);
             if (!take_in(now, consume))
                 return budget;
         }
@@ -250,8 +238,14 @@ class rx_queue {
         NORIA_EXPECTS(q.reaped <= room, "reap says how many completions it wrote: no more than it was given "
                                         "room for");
         for (std::uint32_t i = 0; i != q.reaped && i != touch_ahead; ++i)
-            q.source->touch(q.completions[i]);
+            touch(q.completions[i]);
         return q.reaped != 0;
+    }
+
+    // Fetches ahead what the builder, or at least the consumer, will read first.
+    void touch(const completion& soon) noexcept {
+        const std::uint32_t reads = body_->builder.reads(soon.length);
+        body_->source->touch(soon, reads < most_touched ? reads : most_touched);
     }
 
     // False when the frame is whole, cannot be built, and is to wait.

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 
 #include "noria/backend/contract.hpp"
+#include "noria/core/cacheline.hpp"
+#include "noria/core/sync.hpp"
 #include "noria/memory/mapping.hpp"
 #include "noria/memory/page_pool.hpp"
 #include "noria/queue/frame.hpp"
@@ -22,7 +25,7 @@ struct page_plan {
 // Requires: model; plan(options, attaches) -> page_plan; create(pages, options) -> result<Supply>;
 // setup(options) -> receive_setup; refill(backend, mapping); accept(completion, mapping, frame) -> accepted;
 // take(piece) -> page&, a reference for a packet; settle(frame), when all that will be taken has been;
-// touch(completion), a prefetch; posted_pages().
+// touch(completion, bytes), a prefetch of so much of the frame; posted_pages().
 template <class Supply>
 concept receive_supply =
     requires(Supply& supply, const Supply& fixed, page_pool& pages, const rx_options& options,
@@ -34,9 +37,18 @@ concept receive_supply =
         { supply.accept(done, dma, gathered) } noexcept -> std::same_as<accepted>;
         { supply.take(part) } noexcept -> std::same_as<page&>;
         { supply.settle(gathered) } noexcept;
-        { fixed.touch(done) } noexcept;
+        { fixed.touch(done, 0u) } noexcept;
         { fixed.posted_pages() } noexcept -> std::same_as<std::uint32_t>;
     };
+
+// Asks for the lines of [first, first + bytes) ahead of their use; at least one.
+inline void prefetch_lines(const std::byte* first, std::uint32_t bytes) noexcept {
+    std::uint32_t at = 0;
+    do {
+        std_sync::prefetch_read(first + at);
+        at += static_cast<std::uint32_t>(cache_line);
+    } while (at < bytes);
+}
 
 // Buffers go to the device in bursts of this many, so that a doorbell is paid once for all of them.
 inline constexpr std::uint32_t refill_batch = 16;

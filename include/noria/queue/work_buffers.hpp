@@ -75,9 +75,9 @@ class work_buffers {
         }
     }
 
-    void touch(const completion& done) const noexcept {
+    void touch(const completion& done, std::uint32_t bytes) const noexcept {
         if (const std::byte* first = strides_.look(done.id, std::uint64_t{done.offset} + frame_offset_))
-            std_sync::prefetch_read(first);
+            prefetch_lines(first, bytes);
     }
 
     [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {
