@@ -88,6 +88,17 @@ TEST(pull_tail, of_a_clone_leaves_the_originals_bytes_and_addresses) {
     EXPECT_EQ(bytes_of(*original), before.bytes) << "from here on each has its own";
 }
 
+TEST(pull_tail, of_nothing_does_nothing_even_when_the_head_is_shared) {
+    packet_fixture all;
+    const packet_ptr made = all.make(16, 100, {50});
+    const packet_ptr twin = made->clone();
+    const packet_state before(*made);
+    const pulled done = pull_tail(*made, 0);
+    EXPECT_EQ(done.data, made->data());
+    EXPECT_FALSE(done.moved);
+    EXPECT_EQ(packet_state(*made), before);
+}
+
 TEST(may_pull, distinguishes_too_short_from_no_memory) {
     packet_fixture all;
     const packet_ptr made = all.make(0, 200, {300});

@@ -20,7 +20,7 @@ namespace {
 
 using namespace noria;
 
-enum class part { none, attaches, keeps_frame, heads, build };
+enum class part { none, attaches, keeps_frame, heads, reads, build };
 
 // A builder that lacks one part.
 template <part Without, bool Throws = false>
@@ -29,6 +29,8 @@ struct build_without {
     static constexpr std::conditional_t<Without == part::keeps_frame, part, bool> keeps_frame{};
     static head_plan heads(const rx_options&) noexcept
         requires(Without != part::heads);
+    std::uint32_t reads(std::uint32_t) noexcept
+        requires(Without != part::reads);
     packet_ptr build(frame&, hand_supply&, packet_pool&, build_counters&) noexcept(!Throws)
         requires(Without != part::build);
 };
@@ -37,6 +39,7 @@ static_assert(!receive_build<build_without<part::none, true>, hand_supply>, "a d
 static_assert(!receive_build<build_without<part::attaches>, hand_supply> &&
               !receive_build<build_without<part::keeps_frame>, hand_supply> &&
               !receive_build<build_without<part::heads>, hand_supply> &&
+              !receive_build<build_without<part::reads>, hand_supply> &&
               !receive_build<build_without<part::build>, hand_supply>);
 static_assert(!receive_build<build_without<part::none>, fresh_buffers>, "it was written for one supply only");
 
@@ -256,6 +259,22 @@ TEST(pull_headers, pulls_ethernet_to_transport_and_no_more) {
     ASSERT_TRUE(third);
     EXPECT_EQ(third->headlen(), udp_headers);
     b.gathered.clear();
+}
+
+// What is fetched ahead is what will be read: never more than there is to copy.
+TEST(build, says_what_it_will_read) {
+    const rx_options options{};
+    const auto reads = [&](auto tag) {
+        const typename decltype(tag)::type builder(options);
+        return std::array{builder.reads(60), builder.reads(256), builder.reads(257), builder.reads(1514)};
+    };
+    using bytes = std::array<std::uint32_t, 4>;
+    EXPECT_EQ(reads(std::type_identity<wrap>{}), (bytes{0, 0, 0, 0}));
+    EXPECT_EQ(reads(std::type_identity<copy_all>{}), (bytes{60, 256, 257, 1514}));
+    EXPECT_EQ(reads(std::type_identity<copy_short>{}), (bytes{60, 256, 0, 0}));
+    EXPECT_EQ(reads(std::type_identity<copy_head>{}), (bytes{256, 256, 256, 256}));
+    EXPECT_EQ(reads(std::type_identity<pull_headers>{}), (bytes{60, 256, 128, 128}));
+    EXPECT_EQ(reads(std::type_identity<adaptive_build>{}), (bytes{60, 256, 0, 0}));
 }
 
 // Heads are made for what will be copied into them, headroom and overhead included, smallest first.

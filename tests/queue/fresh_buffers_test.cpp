@@ -150,7 +150,7 @@ TEST_F(fresh_buffers_of_many, a_frame_of_too_many_pieces_is_spoiled_and_its_buff
     ASSERT_EQ(device.posted.size(), 32u);
     frame gathered;
     for (std::size_t i = 0; i != 32; ++i) {
-        supply->touch({.id = device.posted[i].id});
+        supply->touch({.id = device.posted[i].id}, 256);
         EXPECT_EQ(supply->accept({.id = device.posted[i].id, .length = 9}, dma, gathered), accepted::piece);
         EXPECT_EQ(gathered.spoiled(), i >= frame::most_pieces);
     }
@@ -158,7 +158,7 @@ TEST_F(fresh_buffers_of_many, a_frame_of_too_many_pieces_is_spoiled_and_its_buff
     supply->settle(gathered);
     supply->refill(device, dma);
     EXPECT_EQ(device.posted.size(), 64u) << "every buffer is posted again";
-    supply->touch({.id = ~0u});
+    supply->touch({.id = ~0u}, 256);
 }
 
 } // namespace

@@ -18,6 +18,7 @@ constexpr bool is =
 static_assert(is<per_packet, fresh_buffers, wrap> && is<per_packet_copybreak, fresh_buffers, copy_short>);
 static_assert(is<stride_copy, work_buffers, copy_all> && is<stride_attach, work_buffers, copy_head>);
 static_assert(is<page_attach, half_pages, pull_headers> && is<build_around, half_pages, wrap>);
+static_assert(is<stride_around, work_buffers, wrap>);
 static_assert(is<adaptive, work_buffers, adaptive_build>);
 
 template <class Supply, class Build>

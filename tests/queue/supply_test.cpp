@@ -31,7 +31,7 @@ struct supply_without {
         requires(Without != part::take);
     void settle(frame&) noexcept
         requires(Without != part::settle);
-    void touch(const completion&) const noexcept
+    void touch(const completion&, std::uint32_t) const noexcept
         requires(Without != part::touch);
     std::uint32_t posted_pages() const noexcept
         requires(Without != part::posted_pages);

@@ -28,7 +28,7 @@ struct two_work_buffers : testing::Test {
         gathered.clear();
         const completion done{
             .id = id, .offset = stride * 256, .length = length, .strides = strides, .flags = flags};
-        supply->touch(done);
+        supply->touch(done, 256);
         return supply->accept(done, dma, gathered);
     }
 
@@ -86,6 +86,8 @@ TEST_F(two_work_buffers, a_frame_lies_on_every_page_it_touches) {
     EXPECT_EQ(gathered.pieces()[1].room, 512u - 344);
     EXPECT_EQ(gathered.pieces()[1].truesize, 512u);
     EXPECT_EQ(dma.counters().bytes_for_cpu, 1300u);
+    EXPECT_EQ(accept(device.posted[2].id, 0, 2, 512), accepted::piece);
+    EXPECT_EQ(gathered.pieces()[0].room, 0u) << "it fills its strides: the next byte is the next frame's";
     ASSERT_EQ(accept(id, 6, 1, 0), accepted::piece);
     EXPECT_TRUE(gathered.pieces().empty()) << "an empty frame lies nowhere";
     EXPECT_FALSE(gathered.spoiled());

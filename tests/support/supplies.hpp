@@ -39,7 +39,7 @@ class hand_supply {
                 part.under->release();
         gathered.clear();
     }
-    void touch(const noria::completion&) const noexcept {}
+    void touch(const noria::completion&, std::uint32_t) const noexcept {}
     std::uint32_t posted_pages() const noexcept { return 0; }
 
     hand_supply(hand_supply&&) noexcept = default;

@@ -25,9 +25,11 @@ struct [[nodiscard]] pulled {
 inline pulled pull_tail(packet& from, std::uint32_t n) noexcept {
     NORIA_EXPECTS(n <= from.data_len(),
                   "pull_tail takes at most data_len() bytes; may_pull checks that for you");
+    if (n == 0)
+        return {from.data(), false};
     constexpr std::uint32_t slack = 128;
     const std::uint32_t room = from.room_behind_tail();
-    const bool move = n > room || (n != 0 && from.head_shared());
+    const bool move = n > room || from.head_shared();
     if (move && !from.expand_head(0, n > room ? n - room + slack : 0))
         return {};
     from.gather(n);

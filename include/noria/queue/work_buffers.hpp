@@ -96,7 +96,6 @@ class work_buffers {
             return accepted::piece;
         }
         dma.sync_for_cpu(done.length);
-        std::uint32_t headroom = frame_offset_;
         std::uint32_t left = done.length;
         strides_.walk(done.offset + frame_offset_, done.length,
                       [&](std::uint32_t n, std::uint32_t within, std::uint32_t bytes) {
@@ -107,14 +106,13 @@ class work_buffers {
                               gathered.add({.under = &strides_.page_at(done.id, n),
                                             .offset = within,
                                             .length = bytes,
-                                            .headroom = headroom,
+                                            .headroom = frame_offset_,
                                             .room = spare,
-                                            .truesize = round_up(headroom + bytes, stride_bytes),
+                                            .truesize = round_up(frame_offset_ + bytes, stride_bytes),
                                             .slot = done.id,
                                             .number = n});
                           if (!added)
                               gathered.spoil(drop_reason::packet_too_big);
-                          headroom = 0;
                       });
         return accepted::piece;
     }
