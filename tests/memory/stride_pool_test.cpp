@@ -268,13 +268,13 @@ TEST(stride_pool, agrees_with_a_model_of_a_receive_queue) {
     random_steps random;
     std::deque<work_buffer> posted;
     std::vector<page_type*> held; // one entry a reference
-    // Idle buffers, the one to be prepared next last: the pages it still has, since settling waits for that.
-    std::vector<std::vector<page_type*>> idle(buffers);
+    // Idle buffers, the one to be prepared next first: the pages it still has, since settling waits for that.
+    std::deque<std::vector<page_type*>> idle(buffers);
 
     for (std::uint64_t step = random_steps::count(100'000); step-- != 0;) {
         if (random.one_in(4)) {
             if (!idle.empty())
-                idle.back().clear();
+                idle.front().clear();
             std::vector<page_type*> busy(held);
             for (const work_buffer& each_posted : posted)
                 for (std::uint32_t n = 0; n != each; ++n)
@@ -289,7 +289,7 @@ TEST(stride_pool, agrees_with_a_model_of_a_receive_queue) {
             ASSERT_EQ(tested.pages.in_flight(), out + (prepared ? each : 0));
             if (prepared) {
                 posted.push_back({id, 0});
-                idle.pop_back();
+                idle.pop_front();
             }
         } else if (random.one_in(2) && !posted.empty()) {
             work_buffer& first = posted.front();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/packet/packet.hpp"
+#include "noria/packet/pull.hpp"
 
 #include <cstring>
 #include <limits>
@@ -361,8 +362,10 @@ class packet_world {
         constexpr std::uint32_t slack = 128;
         if (n == 0 || (n <= model().behind && !model().shared()))
             return {};
-        const std::uint32_t more = n > model().behind ? n - model().behind + slack : 0;
-        return {true, head_for(std::uint64_t{model().end()} + more + overhead)};
+        const std::uint32_t more = n > model().behind ? n - model().behind : 0;
+        const std::uint64_t least = std::uint64_t{model().end()} + more + overhead;
+        const std::uint32_t roomy = more == 0 ? 0 : head_for(least + slack);
+        return {true, roomy != 0 ? roomy : head_for(least)};
     }
     void after_pull(foreseen how, std::uint32_t n, bool done) {
         EXPECT_EQ(done, !how.move || how.size != 0);
@@ -677,3 +680,22 @@ TEST(packet_death_test, gather_without_room_or_right) {
 #endif
 
 } // namespace
+
+// A sum of all bytes is no longer one when they are others. What does not change them keeps it.
+TEST(packet, forgets_the_sum_of_bytes_that_changed) {
+    packet_fixture all;
+    const auto after = [&](auto&& operation) {
+        const packet_ptr made = all.make(16, 100, {50});
+        made->info().checksum_state = checksum_state::complete;
+        operation(*made);
+        return made->info().checksum_state;
+    };
+    EXPECT_EQ(after([](packet& p) { ASSERT_NE(p.pull(1), nullptr); }), checksum_state::none);
+    EXPECT_EQ(after([](packet& p) { ASSERT_NE(p.push(1), nullptr); }), checksum_state::none);
+    EXPECT_EQ(after([](packet& p) { p.cut(120); }), checksum_state::none);
+    EXPECT_EQ(after([](packet& p) { p.cut(150); }), checksum_state::complete) << "nothing was cut";
+    EXPECT_EQ(after([](packet& p) { ASSERT_EQ(p.pull(101), nullptr); }), checksum_state::complete)
+        << "it failed";
+    EXPECT_EQ(after([](packet& p) { ASSERT_TRUE(pull_tail(p, 20)); }), checksum_state::complete)
+        << "moved, not changed";
+}

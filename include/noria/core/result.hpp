@@ -66,7 +66,9 @@ class [[nodiscard("a set-up call can fail: look at the result")]] result {
     }
     [[nodiscard]] T& operator*() & noexcept { return value(); }
     [[nodiscard]] T&& operator*() && noexcept { return std::move(*this).value(); }
+    [[nodiscard]] const T& operator*() const& noexcept { return value(); }
     [[nodiscard]] T* operator->() noexcept { return &value(); }
+    [[nodiscard]] const T* operator->() const noexcept { return &value(); }
 
     // Precondition: !has_value().
     [[nodiscard]] const struct error& error() const noexcept {

@@ -34,6 +34,9 @@ class basic_page_pool {
             return make_error(
                 std::errc::invalid_argument,
                 "a page is a multiple of the cache line (64 bytes) and not empty: round page_bytes up");
+        if (reinterpret_cast<std::uintptr_t>(memory.data()) % cache_line != 0)
+            return make_error(std::errc::invalid_argument, "a pool's memory begins on a cache line, so that "
+                                                           "no two pages share one: align it to 64 bytes");
         const std::size_t pages = memory.size() / page_bytes;
         if (pages == 0 || pages > (1u << 31))
             return make_error(std::errc::invalid_argument,

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <utility>
 
+#include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -111,9 +112,23 @@ class region {
             ::munmap(start, before);
         ::munmap(start + before + size_, with_slack - before - size_);
         data_ = start + before;
-        const bool thp = best != backing::plain_pages && ::madvise(data_, size_, MADV_HUGEPAGE) == 0;
+        const bool thp = best != backing::plain_pages && transparent_huge_pages_enabled() &&
+                         ::madvise(data_, size_, MADV_HUGEPAGE) == 0;
         backing_ = thp ? backing::transparent_huge_pages : backing::plain_pages;
         return true;
+    }
+
+    // madvise says yes even where the system was told never to do it.
+    [[nodiscard]] static bool transparent_huge_pages_enabled() noexcept {
+        char text[64];
+        const int file = ::open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+        if (file < 0)
+            return false;
+        const ssize_t length = ::read(file, text, sizeof text);
+        ::close(file);
+        constexpr char never[] = "[never]";
+        return length > 0 &&
+               ::memmem(text, static_cast<std::size_t>(length), never, sizeof never - 1) == nullptr;
     }
 
     [[nodiscard]] bool prefer(int node) noexcept {

@@ -75,16 +75,17 @@ class basic_stride_pool {
         if (pool.buffers_ == nullptr || pool.places_ == nullptr || pool.idle_ == nullptr)
             return make_error(std::errc::not_enough_memory,
                               "the system has no memory for the work buffers' bookkeeping");
-        for (std::uint32_t number = work_buffers; number-- != 0;)
-            pool.idle_[pool.idle_count_++] = number;
+        for (std::uint32_t number = 0; number != work_buffers; ++number)
+            pool.idle_[number] = number;
+        pool.idle_count_ = work_buffers;
         return pool;
     }
 
     basic_stride_pool(basic_stride_pool&& other) noexcept
         : pages_(other.pages_), geometry_(other.geometry_), pages_each_(other.pages_each_),
-          count_(other.count_), idle_count_(other.idle_count_),
-          buffers_(std::exchange(other.buffers_, nullptr)), places_(std::exchange(other.places_, nullptr)),
-          idle_(std::exchange(other.idle_, nullptr)) {}
+          count_(other.count_), idle_count_(other.idle_count_), oldest_idle_(other.oldest_idle_),
+          newest_idle_(other.newest_idle_), buffers_(std::exchange(other.buffers_, nullptr)),
+          places_(std::exchange(other.places_, nullptr)), idle_(std::exchange(other.idle_, nullptr)) {}
     basic_stride_pool& operator=(basic_stride_pool&&) = delete;
     // Gives back all pages, posted ones too: stop the device first.
     ~basic_stride_pool() {
@@ -104,7 +105,7 @@ class basic_stride_pool {
     [[nodiscard]] std::uint32_t prepare() noexcept {
         if (idle_count_ == 0)
             return none;
-        const std::uint32_t number = idle_[idle_count_ - 1];
+        const std::uint32_t number = idle_[oldest_idle_];
         settle(number);
         for (std::uint32_t n = 0; n != pages_each_; ++n) {
             page_type* fresh = pages_->allocate();
@@ -115,6 +116,7 @@ class basic_stride_pool {
             fresh->start(bias());
             place_of(number, n) = {fresh, 0};
         }
+        oldest_idle_ = next(oldest_idle_);
         --idle_count_;
         work_buffer& ready = buffers_[number];
         ready.id = number | ((ready.id + (1u << number_bits)) & ~number_mask);
@@ -137,7 +139,9 @@ class basic_stride_pool {
         if (buffer.used != geometry_.strides)
             return stride_use::more;
         buffer.posted = false;
-        idle_[idle_count_++] = number;
+        idle_[newest_idle_] = number;
+        newest_idle_ = next(newest_idle_);
+        ++idle_count_;
         return stride_use::finished;
     }
 
@@ -205,6 +209,10 @@ class basic_stride_pool {
         : pages_(&pages), geometry_(geometry), pages_each_(geometry.work_buffer_bytes() / pages.page_bytes()),
           count_(work_buffers) {}
 
+    [[nodiscard]] std::uint32_t next(std::uint32_t at) const noexcept {
+        return at + 1 == count_ ? 0 : at + 1;
+    }
+
     // One more than a page has strides: our own reference stays until the page is settled.
     [[nodiscard]] std::uint32_t bias() const noexcept {
         return pages_->page_bytes() / geometry_.stride_bytes + 1;
@@ -229,6 +237,9 @@ class basic_stride_pool {
     std::uint32_t pages_each_;
     std::uint32_t count_;
     std::uint32_t idle_count_ = 0;
+    std::uint32_t oldest_idle_ =
+        0; // the longer a buffer has been idle, the fewer of its packets are still out
+    std::uint32_t newest_idle_ = 0;
     work_buffer* buffers_ = nullptr;
     place* places_ = nullptr;
     std::uint32_t* idle_ = nullptr;

@@ -50,8 +50,8 @@ class [[nodiscard]] packet_ptr {
 enum class checksum_state : std::uint8_t {
     none,        // nobody looked
     unnecessary, // verified: `checksum_level` more than one of nested ones
-    complete,    // `checksum` is the one's complement sum of all bytes from data()
-    partial      // still to be filled in before it leaves
+    complete, // `checksum` is the one's complement sum of all bytes from data(); forgotten when these change
+    partial   // still to be filled in before it leaves
 };
 
 // What came with the packet beside its bytes.
@@ -126,6 +126,7 @@ class packet {
         std::byte* const added = head_ + tail_;
         tail_ += n;
         size_ += n;
+        forget_sum();
         return added;
     }
 
@@ -136,6 +137,7 @@ class packet {
             return nullptr;
         data_ -= n;
         size_ += n;
+        forget_sum();
         return data();
     }
 
@@ -146,6 +148,7 @@ class packet {
             return nullptr;
         data_ += n;
         size_ -= n;
+        forget_sum();
         return data();
     }
 
@@ -154,6 +157,10 @@ class packet {
     // the caller's.
     enum class attached : std::uint8_t { refused, taken, grown };
     [[nodiscard]] attached add_fragment(const fragment& added) noexcept {
+        NORIA_EXPECTS(added.offset <= added.under->size() &&
+                          added.length <= added.under->size() - added.offset &&
+                          added.length <= added.truesize,
+                      "a fragment lies on its page and pins at least what it shows");
         if (added.length == 0)
             return attached::refused;
         if (fragment_count_ != 0) {
@@ -213,14 +220,14 @@ class packet {
         return copy_bits(offset, scratch) ? scratch.data() : nullptr;
     }
 
-    // A second packet over the same bytes. Only descriptors are had anew: the head is shared from here on,
-    // and written by neither while both live. Null, and nothing changed, when descriptors ran out.
-    // O(fragments).
+    // The owner of the packet's pool. A second packet over the same bytes. Only descriptors are had anew: the
+    // head is shared from here on, and written by neither while both live. Null, and nothing changed, when
+    // descriptors ran out. O(fragments).
     [[nodiscard]] inline packet_ptr clone() noexcept;
 
-    // A private head with `more_headroom` and `more_tailroom` more bytes, rounded up to what the pool has.
-    // Linear bytes and headroom are copied, addresses move, offsets stay true. False, and nothing changed,
-    // when no head is to be had. O(headroom + headlen).
+    // The owner of the packet's pool. A private head with `more_headroom` and `more_tailroom` more bytes,
+    // rounded up to what the pool has. Linear bytes and headroom are copied, addresses move, offsets stay
+    // true. False, and nothing changed, when no head is to be had. O(headroom + headlen).
     [[nodiscard]] bool expand_head(std::uint32_t more_headroom, std::uint32_t more_tailroom) noexcept {
         const std::uint64_t wanted =
             std::uint64_t{end_} + more_headroom + more_tailroom + home_->tail_overhead();
@@ -283,6 +290,7 @@ class packet {
         }
         drop_fragments(kept, fragment_count_);
         size_ = n;
+        forget_sum();
     }
 
     // Header offsets count from the head, so that pull and push leave them true. Set when known, read as
@@ -304,7 +312,8 @@ class packet {
     // Free bytes behind tail, fragments or not, which only what copies fragments into the head may use.
     [[nodiscard]] std::uint32_t room_behind_tail() const noexcept { return end_ - tail_; }
 
-    // What came with the packet, and 48 bytes that are the user's. Both are copied to clones.
+    // What came with the packet, and 48 bytes that are the user's and begin with what the last user left
+    // there. Both are copied to clones.
     [[nodiscard]] packet_info& info() noexcept { return info_; }
     [[nodiscard]] const packet_info& info() const noexcept { return info_; }
     [[nodiscard]] std::span<std::byte, 48> user_area() noexcept { return user_; }
@@ -347,6 +356,11 @@ class packet {
         fragment_count_ = static_cast<std::uint8_t>(fragment_count_ - (last - first));
     }
 
+    void forget_sum() noexcept {
+        if (info_.checksum_state == checksum_state::complete)
+            info_.checksum_state = checksum_state::none;
+    }
+
     void let_go_of_head() noexcept {
         if (!shared_) {
             head_page_->release();
@@ -362,6 +376,7 @@ class packet {
     }
 
     void end_of_life() noexcept {
+        ++epoch_; // views of it are stale from here on
         drop_fragments(0, fragment_count_);
         let_go_of_head();
         home_->packets.give(*this);

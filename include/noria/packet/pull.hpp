@@ -18,10 +18,10 @@ struct [[nodiscard]] pulled {
     [[nodiscard]] explicit operator bool() const noexcept { return data != nullptr; }
 };
 
-// Makes the first `n` fragment bytes linear. Precondition: n <= data_len().
-// Allocates at most one head, and first of all: when the room behind tail is short (with 128 bytes to spare,
-// so that the next small pull is free), or when a clone shares the head. O(n + fragments), + O(headlen) if it
-// moved.
+// Makes the first `n` fragment bytes linear. Precondition: n <= data_len(). The owner of the packet's pool.
+// Allocates at most one head, and first of all: when the room behind tail is short (with 128 bytes to spare
+// if it can be had, so that the next small pull is free), or when a clone shares the head. O(n + fragments),
+// + O(headlen) if it moved.
 inline pulled pull_tail(packet& from, std::uint32_t n) noexcept {
     NORIA_EXPECTS(n <= from.data_len(),
                   "pull_tail takes at most data_len() bytes; may_pull checks that for you");
@@ -29,8 +29,9 @@ inline pulled pull_tail(packet& from, std::uint32_t n) noexcept {
         return {from.data(), false};
     constexpr std::uint32_t slack = 128;
     const std::uint32_t room = from.room_behind_tail();
-    const bool move = n > room || from.head_shared();
-    if (move && !from.expand_head(0, n > room ? n - room + slack : 0))
+    const std::uint32_t missing = n > room ? n - room : 0;
+    const bool move = missing != 0 || from.head_shared();
+    if (move && !(missing != 0 && from.expand_head(0, missing + slack)) && !from.expand_head(0, missing))
         return {};
     from.gather(n);
     return {from.data(), move};
@@ -38,7 +39,7 @@ inline pulled pull_tail(packet& from, std::uint32_t n) noexcept {
 
 enum class [[nodiscard]] pull_status : unsigned char { ok, packet_too_small, no_memory };
 
-// Are the first `n` bytes linear, or can they be made so? O(1) when they are.
+// Are the first `n` bytes linear, or can they be made so? O(1) when they are. The owner of the packet's pool.
 inline pull_status may_pull(packet& from, std::uint32_t n) noexcept {
     if (n <= from.headlen()) [[likely]]
         return pull_status::ok;
@@ -47,7 +48,7 @@ inline pull_status may_pull(packet& from, std::uint32_t n) noexcept {
     return pull_tail(from, n - from.headlen()) ? pull_status::ok : pull_status::no_memory;
 }
 
-// Makes all bytes linear. False when no head could be had.
+// Makes all bytes linear. False when no head could be had. The owner of the packet's pool.
 [[nodiscard]] inline bool linearize(packet& from) noexcept {
     return from.is_linear() || static_cast<bool>(pull_tail(from, from.data_len()));
 }

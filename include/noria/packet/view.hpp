@@ -34,9 +34,10 @@ class epoch_watch<true> {
 
 } // namespace detail
 
-// A header of a packet, read in place as a `Header` (a wire layout: alignment 1, trivially copyable). In
-// checked mode it stops the program when it is used after the packet's bytes have moved, which is the
-// commonest mistake in this field; otherwise it is a pointer.
+// A header of a packet, in place, as a `Header` (a wire layout: alignment 1, trivially copyable; `const`
+// where a clone may share the bytes, since then they must not be written). In checked mode it stops the
+// program when it is used after the packet's bytes have moved, which is the commonest mistake in this field;
+// otherwise it is a pointer.
 template <class Header>
     requires(std::is_trivially_copyable_v<Header> && alignof(Header) == 1)
 class header_view {
@@ -66,7 +67,7 @@ class header_view {
 };
 
 // The header at `offset`, made linear if it is not. An empty view when the packet is too short or no memory
-// was to be had: may_pull tells which.
+// was to be had: may_pull tells which. The owner of the packet's pool.
 template <class Header>
 [[nodiscard]] header_view<Header> pull_header(packet& from, std::uint32_t offset) noexcept {
     constexpr std::uint32_t bytes = sizeof(Header);
