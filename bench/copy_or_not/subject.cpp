@@ -109,13 +109,13 @@ stopwatch poll_until(Queue& from, consumer& to, const Card& card, pace& told, me
     const noria::tick_counter ticks;
     stopwatch watch;
     while (!enough()) {
-        let_the_card_work(card, to.packets() + weight);
+        let_the_card_work(card, told.packets.value() + weight);
         const std::uint64_t packets = to.packets();
         const std::uint64_t before = ticks.now();
         const std::uint32_t done = from.poll(weight, to);
         const std::uint64_t after = ticks.now();
         told.polls.add();
-        told.packets.add(to.packets() - packets);
+        told.packets.add(from.counters().delivered + from.drops().dropped() - told.packets.value());
         if (done != 0)
             watch.add(after - before, to.packets() - packets);
         result.pinned_peak_bytes = std::max(result.pinned_peak_bytes, from.pinned_bytes());

@@ -20,11 +20,13 @@ namespace {
 
 using namespace noria;
 
-enum class part { none, attaches, keeps_frame, heads, reads, build };
+enum class part { none, constructor, attaches, keeps_frame, heads, reads, build };
 
 // A builder that lacks one part.
 template <part Without, bool Throws = false>
 struct build_without {
+    explicit build_without(const rx_options&) noexcept
+        requires(Without != part::constructor);
     static constexpr std::conditional_t<Without == part::attaches, part, bool> attaches{};
     static constexpr std::conditional_t<Without == part::keeps_frame, part, bool> keeps_frame{};
     static head_plan heads(const rx_options&) noexcept
@@ -36,7 +38,8 @@ struct build_without {
 };
 static_assert(receive_build<build_without<part::none>, hand_supply>);
 static_assert(!receive_build<build_without<part::none, true>, hand_supply>, "a data path does not throw");
-static_assert(!receive_build<build_without<part::attaches>, hand_supply> &&
+static_assert(!receive_build<build_without<part::constructor>, hand_supply> &&
+              !receive_build<build_without<part::attaches>, hand_supply> &&
               !receive_build<build_without<part::keeps_frame>, hand_supply> &&
               !receive_build<build_without<part::heads>, hand_supply> &&
               !receive_build<build_without<part::reads>, hand_supply> &&
@@ -254,6 +257,22 @@ TEST(pull_headers, pulls_ethernet_to_transport_and_no_more) {
     ASSERT_TRUE(second);
     EXPECT_EQ(second->headlen(), 14u);
     b.gathered.clear();
+    // Headers that go on and on are pulled as far as the head has room for.
+    noria::ethernet_header ethernet{};
+    ethernet.type = ethertype::ipv6;
+    noria::ipv6_header ip{};
+    ip.version_class_flow = 0x6000'0000;
+    ip.payload_length = 846;
+    ip.next_header = ip_protocol::hop_by_hop;
+    const noria::ipv6_extension extension{ip_protocol::udp, 99}; // 800 bytes
+    std::memcpy(other.data(), &ethernet, sizeof ethernet);
+    std::memcpy(other.data() + 14, &ip, sizeof ip);
+    std::memcpy(other.data() + 54, &extension, sizeof extension);
+    ASSERT_GT(parse_headers(other).header_length, 800);
+    packet_ptr long_headers = b.build(other);
+    ASSERT_TRUE(long_headers);
+    EXPECT_EQ(long_headers->headlen(), 256u);
+    b.gathered.clear();
     // A header that a piece ends in is pulled as far as it goes.
     packet_ptr third = b.build(udp, 17); // 52 or 53 bytes each
     ASSERT_TRUE(third);
@@ -277,20 +296,28 @@ TEST(build, says_what_it_will_read) {
     EXPECT_EQ(reads(std::type_identity<adaptive_build>{}), (bytes{60, 256, 0, 0}));
 }
 
-// Heads are made for what will be copied into them, headroom and overhead included, smallest first.
+// A head for each packet that is copied, headroom and overhead included, smallest first; and some that hold
+// the longest frame, a stride more since it may not begin where its stride does.
 TEST(head_plan, has_the_sizes_that_are_needed) {
-    const auto plan = [](std::uint32_t longest, auto tag) {
-        return decltype(tag)::type::heads({.frame_bytes = longest}).bytes;
+    struct expected {
+        std::uint32_t bytes, heads;
     };
-    using sizes = std::array<std::uint32_t, 3>;
-    EXPECT_EQ(plan(200, std::type_identity<copy_all>{}), (sizes{640, 0, 0})); // 584 in whole cache lines
-    EXPECT_EQ(plan(1514, std::type_identity<copy_all>{}), (sizes{640, 1920, 0}));
-    EXPECT_EQ(plan(9018, std::type_identity<copy_all>{}), (sizes{640, 1920, 9408}));
-    EXPECT_EQ(plan(9018, std::type_identity<adaptive_build>{}), (sizes{640, 1920, 9408}));
-    EXPECT_EQ(plan(9018, std::type_identity<wrap>{}), (sizes{640, 0, 0})) << "for linearize and the like";
-    EXPECT_EQ(plan(9018, std::type_identity<copy_short>{}), (sizes{640, 0, 0}));
-    EXPECT_EQ(plan(9018, std::type_identity<copy_head>{}), (sizes{640, 0, 0}));
-    EXPECT_EQ(plan(9018, std::type_identity<pull_headers>{}), (sizes{640, 0, 0}));
+    const auto check = [](std::uint32_t longest, auto tag, std::vector<expected> sizes) {
+        const head_plan plan = decltype(tag)::type::heads({.packets = 160, .frame_bytes = longest});
+        sizes.resize(plan.sizes.size());
+        for (std::size_t i = 0; i != sizes.size(); ++i) {
+            EXPECT_EQ(plan.sizes[i].bytes, sizes[i].bytes);
+            EXPECT_EQ(plan.sizes[i].heads, sizes[i].heads);
+        }
+    };
+    check(200, std::type_identity<copy_all>{}, {{640, 160}, {896, 26}});
+    check(1514, std::type_identity<copy_all>{}, {{640, 160}, {1920, 160}, {2176, 26}});
+    check(9018, std::type_identity<copy_all>{}, {{640, 160}, {1920, 160}, {9664, 160}});
+    check(9018, std::type_identity<adaptive_build>{}, {{640, 160}, {1920, 160}, {9664, 160}});
+    check(9018, std::type_identity<wrap>{}, {{9664, 26}});
+    check(9018, std::type_identity<copy_short>{}, {{640, 160}, {9664, 26}});
+    check(9018, std::type_identity<copy_head>{}, {{640, 160}, {9664, 26}});
+    check(9018, std::type_identity<pull_headers>{}, {{640, 160}, {9664, 26}});
 }
 
 } // namespace

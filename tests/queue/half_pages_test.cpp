@@ -45,8 +45,11 @@ TEST_F(half_pages_of_four, plans_a_page_for_each_half_that_can_be_held) {
     tight.tail_overhead = 2048 - 64;
     EXPECT_FALSE(half_pages::create(*pages, {.geometry = tight}));
     tight.tail_overhead = 2048 - 65;
-    EXPECT_TRUE(half_pages::create(*pages, {.geometry = tight}));
+    EXPECT_TRUE(half_pages::create(*pages, {.frame_bytes = 17, .geometry = tight}));
     EXPECT_FALSE(half_pages::create(*pages, {.descriptors = 0}));
+    EXPECT_TRUE(half_pages::create(*pages, {.frame_bytes = 17 * 1664}));
+    EXPECT_FALSE(half_pages::create(*pages, {.frame_bytes = 17 * 1664 + 1}))
+        << "more than a packet can carry";
 }
 
 TEST_F(half_pages_of_four, posts_first_halves_behind_their_headroom) {
@@ -91,6 +94,35 @@ TEST_F(half_pages_of_four, a_page_with_both_halves_out_is_given_up) {
     EXPECT_EQ(pages->in_flight(), 5u);
     second->release();
     EXPECT_EQ(pages->in_flight(), 4u) << "the last one sends it home";
+}
+
+// A builder may be done with what it took before the frame is settled. The reference that is still out is
+// then the other half's, and that one must not be posted.
+TEST_F(half_pages_of_four, a_half_let_go_at_once_does_not_stand_for_the_other) {
+    supply->refill(device, dma);
+    page* const first = receive(0, true);
+    supply->refill(device, dma);
+    frame gathered;
+    ASSERT_EQ(supply->accept({.id = device.posted[4].id, .length = 60}, dma, gathered), accepted::piece);
+    supply->take(gathered.pieces()[0]).release();
+    supply->settle(gathered);
+    supply->refill(device, dma);
+    EXPECT_NE(iova(5), 64u) << "a packet still holds that half";
+    first->release();
+}
+
+TEST_F(half_pages_of_four, what_the_device_does_not_take_is_synced_once_all_the_same) {
+    device.most_a_post = 0;
+    for (int i = 0; i != 10; ++i)
+        supply->refill(device, dma);
+    EXPECT_EQ(dma.counters().syncs_for_device, 1u) << "a batch of one is ready";
+    device.most_a_post = 1;
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 4u);
+    EXPECT_EQ(dma.counters().syncs_for_device, 4u);
+    receive(0, false);
+    supply->refill(device, dma);
+    EXPECT_EQ(dma.counters().syncs_for_device, 5u) << "the processor may have looked at it";
 }
 
 TEST_F(half_pages_of_four, a_half_that_nobody_took_is_posted_again) {

@@ -372,7 +372,7 @@ template <buffer_model Model>
 class hostile_device {
   public:
     static constexpr buffer_model model = Model;
-    static constexpr bool in_order = false;
+    static constexpr bool in_order = true; // it says
     static constexpr std::byte mark{0x5a};
 
     result<mapping> attach(region& memory) noexcept {
@@ -393,7 +393,9 @@ class hostile_device {
                 continue;
             }
             std::fill_n(to, each.length, mark);
-            if (has_.try_emplace(each.id, posted{0, each.length}).second)
+            posted& buffer = has_[each.id];
+            buffer.length = each.length;
+            if (++buffer.posts == setup_.posts_per_work_buffer)
                 ids_.push_back(each.id);
         }
         return taken;
@@ -416,7 +418,8 @@ class hostile_device {
 
   private:
     struct posted {
-        std::uint32_t used = 0; // strides
+        std::uint32_t posts = 0; // all of a work buffer, or none of it is the device's
+        std::uint32_t used = 0;  // strides
         std::uint32_t length = 0;
     };
 
@@ -466,7 +469,8 @@ class hostile_device {
         bool taken = known != has_.end();
         if (Model == buffer_model::striding && taken) {
             posted& buffer = known->second;
-            taken = made.offset == buffer.used * setup_.strides.stride_bytes && made.strides != 0 &&
+            taken = buffer.posts == setup_.posts_per_work_buffer &&
+                    made.offset == buffer.used * setup_.strides.stride_bytes && made.strides != 0 &&
                     made.strides <= setup_.strides.strides - buffer.used;
             buffer.used += taken ? made.strides : 0;
         } else if (taken) {
@@ -791,6 +795,7 @@ TEST(rx_queue, says_what_is_wrong_with_its_options) {
     const auto refused = [&](auto change, const char* why) {
         rx_options bad = good;
         change(bad);
+        static_cast<void>(queue_type::region_bytes(bad)); // is asked first, and does not mind
         const auto made = queue_type::create(device, *memory, bad);
         return !made && std::strstr(made.error().advice, why) != nullptr;
     };
@@ -804,6 +809,10 @@ TEST(rx_queue, says_what_is_wrong_with_its_options) {
     EXPECT_TRUE(refused([](rx_options& o) { o.geometry.work_buffers = 0; }, "geometry"));
     EXPECT_TRUE(refused([](rx_options& o) { o.geometry.headroom = ~0u; }, "geometry"));
     EXPECT_TRUE(refused([](rx_options& o) { o.packets = 100'000; }, "region_bytes"));
+    EXPECT_TRUE(refused([](rx_options& o) { o.geometry.strides = {256, 4}, o.geometry.page_bytes = 1024; },
+                        "does not fit in a work buffer"));
+    EXPECT_TRUE(refused([](rx_options& o) { o.geometry.page_bytes = 256, o.frame_bytes = 4097; },
+                        "more pages than a packet has fragments"));
     EXPECT_TRUE(refused([](rx_options& o) { o.geometry.strides = {256, 8}; }, "whole number"));
 }
 

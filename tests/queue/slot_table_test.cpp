@@ -48,6 +48,15 @@ TEST(slot_table, posts_in_batches_with_one_doorbell_each) {
     }
 }
 
+TEST(slot_table, rings_no_doorbell_for_nothing) {
+    auto made = table::create(64);
+    ASSERT_TRUE(made);
+    device_type device;
+    made->post(device, [](memory&, buffer_post&) noexcept { return false; });
+    EXPECT_EQ(device.doorbells, 0u);
+    EXPECT_EQ(made->waiting(), 64u);
+}
+
 TEST(slot_table, an_id_is_good_once_and_not_the_next_time) {
     auto made = table::create(1);
     ASSERT_TRUE(made);

@@ -156,6 +156,16 @@ TEST_F(two_work_buffers, goes_on_where_the_device_stopped_taking) {
     EXPECT_EQ(device.posted[0].id, device.posted[1].id);
 }
 
+TEST_F(two_work_buffers, what_the_device_has_not_taken_all_of_it_cannot_have_filled) {
+    device.room = 1;
+    supply->refill(device, dma);
+    const std::uint32_t id = device.posted.at(0).id;
+    EXPECT_EQ(accept(id, 0, 1, 10), accepted::refused);
+    device.room = 2;
+    supply->refill(device, dma);
+    EXPECT_EQ(accept(id, 0, 1, 10), accepted::piece);
+}
+
 TEST(work_buffers, a_frame_of_more_pages_than_a_packet_has_fragments_is_too_big) {
     constexpr receive_geometry many_pages{.page_bytes = 256, .strides = {256, 32}, .work_buffers = 1};
     memory_block memory(64 * 256);

@@ -15,7 +15,7 @@
 template <noria::buffer_model Model>
 struct scripted_device {
     static constexpr noria::buffer_model model = Model;
-    static constexpr bool in_order = false;
+    static constexpr bool in_order = true;
     static constexpr std::uint64_t first_iova = 0x10'0000;
 
     scripted_device() = default;

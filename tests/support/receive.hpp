@@ -258,7 +258,7 @@ class receive_rig {
 
     void check_ledger() {
         EXPECT_EQ(card.offered(), offered_);
-        EXPECT_EQ(card.moved() + card.missed() + card.fifo_waiting(), offered_);
+        EXPECT_EQ(card.moved() + card.lost() + card.missed() + card.fifo_waiting(), offered_);
         EXPECT_EQ(card.missed(), missed_);
         EXPECT_EQ(card.lost(), lost_);
         EXPECT_EQ(card.fifo_waiting(), fifo_.size());

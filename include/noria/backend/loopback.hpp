@@ -54,7 +54,7 @@ class loopback {
     loopback(const loopback&) = delete;
     loopback& operator=(const loopback&) = delete;
 
-    // The queue's side.
+    // The queue's side. attach and configure while the wire is at rest: they begin anew.
 
     [[nodiscard]] result<mapping> attach(region& memory) noexcept {
         // An address space of its own, that begins where no pointer does: mixing the two up shows at once.
@@ -117,12 +117,13 @@ class loopback {
     [[nodiscard]] std::uint32_t fifo_room() const noexcept { return fifo_frames - (fifo_tail_ - fifo_head_); }
     [[nodiscard]] std::uint32_t fifo_waiting() const noexcept { return fifo_tail_ - fifo_head_; }
 
-    // Moves up to `most` frames from the FIFO to memory; the number moved. It stops where no buffer is
-    // posted.
+    // Takes up to `most` frames from the FIFO and moves them to memory; the number taken. It stops where no
+    // buffer is posted.
     std::uint32_t step(std::uint32_t most = fifo_frames) noexcept {
         if (!links_)
             return 0;
         std::uint32_t moved = 0;
+        const std::uint64_t lost_before = lost_.value();
         late_ = false;
         for (; moved != most && fifo_head_ != fifo_tail_; ++moved) {
             if (!receive(fifo_[fifo_head_ % fifo_frames]))
@@ -133,7 +134,7 @@ class loopback {
         }
         if (!late_)
             links_->completions->writer.publish();
-        moved_.add(moved);
+        moved_.add(moved - (lost_.value() - lost_before));
         return moved;
     }
 

@@ -9,6 +9,8 @@
 // The device-order policy: what a driver says to memory that a device reads and writes behind its back. The
 // C++ memory model does not know devices, so volatile and asm live here and nowhere else.
 //
+// For drivers of real devices; the loopback device is a thread, and meets the queue through the sync policy.
+//
 //   to_device()             what I wrote to memory is seen by the device before what I write next
 //   from_device()           what I read next is not older than the ownership bit I have just seen
 //   doorbell(register, v)   to_device, then the one store that the device waits for

@@ -31,12 +31,11 @@ class basic_page_pool {
     [[nodiscard]] static result<basic_page_pool> create(std::span<std::byte> memory,
                                                         std::uint32_t page_bytes) noexcept {
         if (page_bytes == 0 || page_bytes % cache_line != 0)
-            return make_error(
-                std::errc::invalid_argument,
-                "a page is a multiple of the cache line (64 bytes) and not empty: round page_bytes up");
+            return make_error(std::errc::invalid_argument,
+                              "a page is a multiple of the cache line and not empty: round page_bytes up");
         if (reinterpret_cast<std::uintptr_t>(memory.data()) % cache_line != 0)
             return make_error(std::errc::invalid_argument, "a pool's memory begins on a cache line, so that "
-                                                           "no two pages share one: align it to 64 bytes");
+                                                           "no two pages share one: align it");
         const std::size_t pages = memory.size() / page_bytes;
         if (pages == 0 || pages > (1u << 31))
             return make_error(std::errc::invalid_argument,

@@ -40,14 +40,16 @@ class basic_recycler {
     class [[nodiscard]] owner_section {
       public:
         explicit owner_section(basic_recycler& recycler) noexcept
-            : recycler_(recycler), before_(recycler.owner_.load(std::memory_order_relaxed)) {
+            : recycler_(recycler), before_(recycler.owner_.load(std::memory_order_acquire)) {
             NORIA_EXPECTS(before_ == nullptr || before_ == Sync::self(),
                           "another thread is inside the owner's section of this pool: only one may be");
-            recycler_.owner_.store(Sync::self(), std::memory_order_relaxed);
+            recycler_.owner_.store(Sync::self(),
+                                   std::memory_order_relaxed); // only this thread compares equal
         }
         owner_section(const owner_section&) = delete;
         owner_section& operator=(const owner_section&) = delete;
-        ~owner_section() { recycler_.owner_.store(before_, std::memory_order_relaxed); }
+        // release: partner is the acquire of the next owner's section; the stack is its from then on.
+        ~owner_section() { recycler_.owner_.store(before_, std::memory_order_release); }
 
       private:
         basic_recycler& recycler_;
@@ -72,8 +74,12 @@ class basic_recycler {
     // Set-up, before any other thread knows the pool.
     void put_first(T& object) noexcept { stack_[on_stack_++] = &object; }
 
-    // The owner. How many are home; returns under way on other threads count as home.
-    [[nodiscard]] std::uint32_t home() const noexcept { return on_stack_ + returned_.waiting(); }
+    // The owner. How many are home for certain: collected, so that their givers are done with the pool as
+    // well.
+    [[nodiscard]] std::uint32_t home() noexcept {
+        collect();
+        return on_stack_;
+    }
 
   private:
     std::uint32_t collect() noexcept {

@@ -71,7 +71,8 @@ class region {
     }
 
     region(region&& other) noexcept
-        : data_(std::exchange(other.data_, nullptr)), size_(other.size_), backing_(other.backing_) {}
+        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)),
+          backing_(other.backing_) {}
     region& operator=(region&& other) noexcept {
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
@@ -90,8 +91,8 @@ class region {
     region() = default;
 
     [[nodiscard]] bool map_huge() noexcept {
-        void* at =
-            ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+        void* at = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (21 << MAP_HUGE_SHIFT), -1, 0);
         if (at == MAP_FAILED)
             return false;
         data_ = static_cast<std::byte*>(at);
@@ -112,14 +113,14 @@ class region {
             ::munmap(start, before);
         ::munmap(start + before + size_, with_slack - before - size_);
         data_ = start + before;
-        const bool thp = best != backing::plain_pages && transparent_huge_pages_enabled() &&
-                         ::madvise(data_, size_, MADV_HUGEPAGE) == 0;
+        const bool thp = best != backing::plain_pages && ::madvise(data_, size_, MADV_HUGEPAGE) == 0 &&
+                         !transparent_huge_pages_forbidden();
         backing_ = thp ? backing::transparent_huge_pages : backing::plain_pages;
         return true;
     }
 
     // madvise says yes even where the system was told never to do it.
-    [[nodiscard]] static bool transparent_huge_pages_enabled() noexcept {
+    [[nodiscard]] static bool transparent_huge_pages_forbidden() noexcept {
         char text[64];
         const int file = ::open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
         if (file < 0)
@@ -128,7 +129,7 @@ class region {
         ::close(file);
         constexpr char never[] = "[never]";
         return length > 0 &&
-               ::memmem(text, static_cast<std::size_t>(length), never, sizeof never - 1) == nullptr;
+               ::memmem(text, static_cast<std::size_t>(length), never, sizeof never - 1) != nullptr;
     }
 
     [[nodiscard]] bool prefer(int node) noexcept {

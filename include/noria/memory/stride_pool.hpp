@@ -107,6 +107,13 @@ class basic_stride_pool {
             return none;
         const std::uint32_t number = idle_[oldest_idle_];
         settle(number);
+        if (pages_->free() < pages_each_) { // what the other idle buffers still have may be all there is
+            for (std::uint32_t i = 0; i != count_; ++i)
+                if (!buffers_[i].posted)
+                    settle(i);
+            if (pages_->free() < pages_each_)
+                return none;
+        }
         for (std::uint32_t n = 0; n != pages_each_; ++n) {
             page_type* fresh = pages_->allocate();
             if (fresh == nullptr) {

@@ -35,8 +35,12 @@ class [[nodiscard]] packet_ptr {
     // destructor frees it as `not_specified`, which counts as a drop.
     inline void free(drop_reason reason) noexcept;
 
-    [[nodiscard]] packet& operator*() const noexcept { return *owned_; }
-    [[nodiscard]] packet* operator->() const noexcept { return owned_; }
+    [[nodiscard]] packet& operator*() const noexcept { return *operator->(); }
+    [[nodiscard]] packet* operator->() const noexcept {
+        NORIA_EXPECTS(owned_ != nullptr,
+                      "this packet_ptr is empty: it was moved from, freed, or nothing could be made");
+        return owned_;
+    }
     [[nodiscard]] packet* get() const noexcept { return owned_; }
     [[nodiscard]] packet* release() noexcept { return std::exchange(owned_, nullptr); }
     [[nodiscard]] explicit operator bool() const noexcept { return owned_ != nullptr; }
@@ -157,6 +161,8 @@ class packet {
     // the caller's.
     enum class attached : std::uint8_t { refused, taken, grown };
     [[nodiscard]] attached add_fragment(const fragment& added) noexcept {
+        if (added.length == 0)
+            return attached::refused;
         NORIA_EXPECTS(added.offset <= added.under->size() &&
                           added.length <= added.under->size() - added.offset &&
                           added.length <= added.truesize,
@@ -170,6 +176,7 @@ class packet {
                 last.truesize += added.truesize;
                 size_ += added.length;
                 truesize_ += added.truesize;
+                forget_sum();
                 return attached::grown;
             }
         }
@@ -178,6 +185,7 @@ class packet {
         fragments_[fragment_count_++] = added;
         size_ += added.length;
         truesize_ += added.truesize;
+        forget_sum();
         return attached::taken;
     }
 
@@ -433,9 +441,11 @@ inline packet_ptr packet::clone() noexcept {
     share_->holders.fetch_add(1, std::memory_order_relaxed); // we hold it: it cannot go meanwhile
     for (const fragment& part : fragments())
         part.under->hold();
+    const std::uint32_t epoch = twin->epoch_; // views of what it was before stay stale
     static_assert(hot_bytes() <= 2 * 64);
     std::memcpy(static_cast<void*>(twin), static_cast<const void*>(this),
                 hot_bytes() + fragment_count_ * sizeof(fragment));
+    twin->epoch_ = epoch;
     return packet_ptr(twin);
 }
 

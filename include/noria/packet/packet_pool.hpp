@@ -18,10 +18,10 @@
 namespace noria::inline NORIA_ABI {
 
 struct packet_pool_request {
-    std::uint32_t packets = 0; // how many can be alive at once
-    std::span<page_pool* const>
-        heads{}; // one pool for each size of head, smallest first; must outlive the packets
-    std::uint32_t tail_overhead = 0; // bytes kept free at the end of every head
+    std::uint32_t packets = 0;           // how many can be alive at once
+    std::span<page_pool* const> heads{}; // one pool for each size of head, smallest first; they stay where
+                                         // they are, and outlive the packets
+    std::uint32_t tail_overhead = 0;     // bytes kept free at the end of every head
 };
 
 // All packets of one receive path. One thread at a time makes them (inside enter()), any thread frees them.

@@ -176,7 +176,7 @@ class basic_adaptive_build {
     static constexpr bool keeps_frame = false;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
-        return detail::copy_heads(options, options.frame_bytes);
+        return detail::plan_heads(options, options.frame_bytes);
     }
     explicit basic_adaptive_build(const rx_options& options, Clock clock = {}) noexcept
         : headroom_(options.geometry.headroom), clock_(clock) {}
@@ -194,7 +194,7 @@ class basic_adaptive_build {
     }
     void end_poll(std::uint32_t frames) noexcept {
         if (frames != 0 && !short_)
-            learner_.learn(learner_.measures() ? clock_.now() - began_ : 0, frames);
+            learner_.learn(learner_.measures() ? since_began() : 0, frames);
     }
 
     template <receive_supply Supply>
@@ -209,6 +209,12 @@ class basic_adaptive_build {
     [[nodiscard]] copybreak_learner& learner() noexcept { return learner_; }
 
   private:
+    // Counters of two processors can differ a little: a poll that moved may seem to end before it began.
+    [[nodiscard]] std::uint64_t since_began() const noexcept {
+        const std::uint64_t now = clock_.now();
+        return now > began_ ? now - began_ : 0;
+    }
+
     std::uint32_t headroom_;
     bool short_ = false;
     std::uint64_t began_ = 0;

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "noria/core/bits.hpp"
 #include "noria/flow/parse.hpp"
@@ -27,36 +28,57 @@ struct build_counters {
     std::uint64_t references = 0;  // pages handed to packets: each is one atomic when it is let go
 };
 
-// Sizes of head a builder takes from the packet pool, smallest first; 0 ends the list.
+// The heads a builder takes from the packet pool, smallest first; 0 bytes ends the list.
 struct head_plan {
-    std::array<std::uint32_t, 3> bytes{};
+    struct size {
+        std::uint32_t bytes = 0;
+        std::uint32_t heads = 0;
+    };
+    std::array<size, packet_home::most_head_classes> sizes{};
 };
 
 // Requires: attaches, whether packets keep posted memory; keeps_frame, whether a frame that could not be
 // built stays in the ring for another try (else it is dropped); heads(options) -> head_plan; and build(frame,
 // supply, packets, counters) -> packet_ptr, null when memory ran out: then nothing was taken.
+// reads(frame bytes) is how many of them it will read, which are fetched ahead. It is made from the queue's
+// options. Optional: begin_poll(free pages, all pages) and end_poll(completions), around each poll.
 template <class Build, class Supply>
 concept receive_build = requires(Build& build, frame& gathered, Supply& supply, packet_pool& packets,
                                  build_counters& counters, const rx_options& options) {
     { Build::attaches } -> std::convertible_to<bool>;
     { Build::keeps_frame } -> std::convertible_to<bool>;
     { Build::heads(options) } noexcept -> std::same_as<head_plan>;
+    requires std::is_nothrow_constructible_v<Build, const rx_options&>;
     { build.reads(1514u) } noexcept -> std::same_as<std::uint32_t>;
     { build.build(gathered, supply, packets, counters) } noexcept -> std::same_as<packet_ptr>;
 };
 
 namespace detail {
 
-[[nodiscard]] inline head_plan copy_heads(const rx_options& options, std::uint32_t longest) noexcept {
-    const std::uint32_t spare = options.geometry.headroom + options.geometry.tail_overhead;
-    const auto head = [&](std::uint32_t bytes) { return round_up(bytes + spare, std::uint32_t{cache_line}); };
+// A head for every packet there can be, in sizes up to `longest` bytes of frame; and for every sixteenth
+// packet one that holds the longest frame, wherever it began in its strides: who linearizes, or writes to a
+// shared head, needs it.
+[[nodiscard]] inline head_plan plan_heads(const rx_options& options, std::uint32_t longest) noexcept {
     constexpr std::uint32_t small = 256;
     constexpr std::uint32_t ethernet = 1536;
-    if (longest <= small)
-        return {{head(longest)}};
-    if (longest <= ethernet)
-        return {{head(small), head(longest)}};
-    return {{head(small), head(ethernet), head(longest)}};
+    const std::uint32_t frame = options.frame_bytes;
+    const std::uint32_t spare = options.geometry.headroom + options.geometry.tail_overhead;
+    head_plan plan;
+    std::size_t sizes = 0;
+    const auto add = [&](std::uint32_t bytes, std::uint32_t heads) {
+        plan.sizes[sizes++] = {round_up(bytes + spare, std::uint32_t{cache_line}), heads};
+    };
+    longest = longest < frame ? longest : frame;
+    if (longest != 0)
+        add(longest < small ? longest : small, options.packets);
+    if (longest > small)
+        add(longest < ethernet ? longest : ethernet, options.packets);
+    if (longest > ethernet && longest != frame)
+        add(longest, options.packets);
+    const bool also_for_copies = longest > ethernet && longest == frame;
+    add(frame + options.geometry.strides.stride_bytes,
+        also_for_copies ? options.packets : options.packets / 16 + 16);
+    return plan;
 }
 
 // A packet with a head of its own that holds a copy of all of the frame; null when memory ran out.
@@ -80,9 +102,10 @@ void attach(packet& to, piece& part, std::uint32_t from, Supply& supply, build_c
     page& under = supply.take(part);
     ++counters.references;
     const auto how = to.add_fragment({&under, part.offset + from, part.length - from, part.truesize});
-    NORIA_EXPECTS(how != packet::attached::refused, "a frame has no more pieces than a packet has fragments");
-    if (how == packet::attached::grown)
-        under.release();
+    NORIA_EXPECTS(how == packet::attached::taken,
+                  "no two pieces of a frame follow each other on one page, and a packet has "
+                  "fragments for all of them");
+    static_cast<void>(how);
 }
 
 // A packet around the frame where it lies: its first piece is the head, the others are fragments.
@@ -116,7 +139,7 @@ struct wrap {
     static constexpr bool keeps_frame = true;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
-        return detail::copy_heads(options, 256);
+        return detail::plan_heads(options, 0);
     }
     explicit wrap(const rx_options&) noexcept {}
     [[nodiscard]] static std::uint32_t reads(std::uint32_t) noexcept { return 0; }
@@ -135,7 +158,7 @@ class copy_all {
     static constexpr bool keeps_frame = false;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
-        return detail::copy_heads(options, options.frame_bytes);
+        return detail::plan_heads(options, options.frame_bytes);
     }
     explicit copy_all(const rx_options& options) noexcept : headroom_(options.geometry.headroom) {}
     [[nodiscard]] static std::uint32_t reads(std::uint32_t frame_bytes) noexcept { return frame_bytes; }
@@ -158,7 +181,7 @@ class copy_short {
     static constexpr bool keeps_frame = true;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
-        return detail::copy_heads(options, options.geometry.copybreak);
+        return detail::plan_heads(options, options.geometry.copybreak);
     }
     explicit copy_short(const rx_options& options) noexcept
         : headroom_(options.geometry.headroom), copybreak_(options.geometry.copybreak) {}
@@ -187,10 +210,12 @@ class copy_head {
     static constexpr bool keeps_frame = false;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
-        return detail::copy_heads(options, options.geometry.small_head);
+        return detail::plan_heads(options, options.geometry.small_head);
     }
     explicit copy_head(const rx_options& options) noexcept
-        : headroom_(options.geometry.headroom), small_head_(options.geometry.small_head) {}
+        : headroom_(options.geometry.headroom),
+          small_head_(options.geometry.small_head < options.frame_bytes ? options.geometry.small_head
+                                                                        : options.frame_bytes) {}
     [[nodiscard]] std::uint32_t reads(std::uint32_t) const noexcept { return small_head_; }
 
     template <receive_supply Supply>
@@ -227,10 +252,12 @@ class pull_headers {
     static constexpr bool keeps_frame = true;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
-        return detail::copy_heads(options, options.geometry.small_head);
+        return detail::plan_heads(options, options.geometry.small_head);
     }
     explicit pull_headers(const rx_options& options) noexcept
-        : headroom_(options.geometry.headroom), small_head_(options.geometry.small_head) {}
+        : headroom_(options.geometry.headroom),
+          small_head_(options.geometry.small_head < options.frame_bytes ? options.geometry.small_head
+                                                                        : options.frame_bytes) {}
     [[nodiscard]] std::uint32_t reads(std::uint32_t frame_bytes) const noexcept {
         return frame_bytes <= small_head_ ? frame_bytes : 128;
     }

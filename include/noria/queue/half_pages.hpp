@@ -35,6 +35,10 @@ class half_pages {
             return make_error(
                 std::errc::invalid_argument,
                 "half a page has no room for a frame behind headroom and tail overhead: use larger pages");
+        if (divide_up(options.frame_bytes, room_in(options.geometry)) > frame::most_pieces)
+            return make_error(
+                std::errc::invalid_argument,
+                "the longest frame lies on more half pages than a packet has fragments: use larger pages");
         auto slots = slot_table<half>::create(options.descriptors);
         if (!slots)
             return slots.error();
@@ -55,10 +59,11 @@ class half_pages {
                 if (fresh == nullptr)
                     return false;
                 fresh->start(full_bias);
-                next = {fresh, 0, full_bias};
+                next = {.under = fresh, .bias = full_bias};
                 ++posted_;
             }
-            dma.sync_for_device(half_bytes_);
+            if (!std::exchange(next.synced, true)) // once, however often the device declines the post
+                dma.sync_for_device(half_bytes_);
             post.iova = dma.iova_of(next.under->data()) + next.offset + headroom_;
             post.length = room_;
             return true;
@@ -71,9 +76,10 @@ class half_pages {
     }
 
     [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {
-        const half* const posted = slots_.complete(done.id);
+        half* const posted = slots_.complete(done.id);
         if (posted == nullptr)
             return accepted::refused;
+        posted->synced = false;
         std::uint32_t length = done.length;
         if (length > room_) {
             length = room_;
@@ -95,8 +101,12 @@ class half_pages {
     }
 
     [[nodiscard]] page& take(piece& part) noexcept {
+        half& posted = slots_.buffer(part.slot);
+        // Looked at before this half's reference goes out: the builder may be done with that before we
+        // settle, and then the count would not tell whose the remaining one is.
+        posted.other_held = posted.under->references() != posted.bias;
         part.taken = true;
-        --slots_.buffer(part.slot).bias;
+        --posted.bias;
         return *part.under;
     }
 
@@ -115,6 +125,8 @@ class half_pages {
         page* under = nullptr;
         std::uint32_t offset = 0; // of the half that is, or was last, the device's
         std::uint32_t bias = 0;   // references that are still ours
+        bool other_held = false;  // by a packet, when this half was taken
+        bool synced = false;      // for the device
     };
     static constexpr std::uint32_t full_bias = 65535;
 
@@ -129,8 +141,7 @@ class half_pages {
 
     // This half is a packet's now. The other one is the device's next, unless a packet still has it as well.
     void turn_over(half& posted) noexcept {
-        const std::uint32_t with_packets = posted.under->references() - posted.bias;
-        if (with_packets > 1) {
+        if (posted.other_held) {
             give_up(posted);
             return;
         }

@@ -47,13 +47,17 @@ class rx_queue {
                   "per_packet devices, work "
                   "buffers for striding ones) is not where this device puts frames; see `model` of both");
 
+    static_assert(Backend::in_order,
+                  "a frame's pieces are gathered from completions that follow each other: this backend "
+                  "reports them in any order");
+
   public:
     // Set-up. How many bytes of region these options need.
     [[nodiscard]] static std::uint64_t region_bytes(const rx_options& options) noexcept {
         const page_plan pages = supply::plan(options, build::attaches);
         std::uint64_t bytes = pages.page_bytes * pages.pages;
-        for (const std::uint32_t head : build::heads(options).bytes)
-            bytes += std::uint64_t{head} * options.packets;
+        for (const head_plan::size& size : build::heads(options).sizes)
+            bytes += std::uint64_t{size.bytes} * size.heads;
         return bytes;
     }
 
@@ -107,8 +111,8 @@ class rx_queue {
     [[nodiscard]] const drop_histogram& drops() const noexcept { return body_->drops; }
     [[nodiscard]] const dma_counters& dma() const noexcept { return body_->dma->counters(); }
 
-    // The owner. Packets alive, and posted-memory bytes that packets pin (whole pages, as long as one byte is
-    // held).
+    // The owner. Packets alive; and the bytes they keep from the device: whole pages, as long as one byte is
+    // held, the pages of used-up work buffers until these are posted anew, and heads.
     [[nodiscard]] std::uint32_t packets_out() const noexcept { return body_->packets->in_flight(); }
     [[nodiscard]] std::uint64_t pinned_bytes() const noexcept {
         const body& q = *body_;
@@ -149,12 +153,12 @@ class rx_queue {
                 return made_pages.error();
             pages.emplace(*std::move(made_pages));
 
-            std::array<page_pool*, std::tuple_size_v<decltype(head_plan::bytes)>> classes{};
+            std::array<page_pool*, packet_home::most_head_classes> classes{};
             std::size_t sizes = 0;
-            for (const std::uint32_t bytes : build::heads(options).bytes) {
-                if (bytes == 0)
+            for (const head_plan::size& size : build::heads(options).sizes) {
+                if (size.bytes == 0)
                     break;
-                auto made = cut(bytes, options.packets);
+                auto made = cut(size.bytes, size.heads);
                 if (!made)
                     return made.error();
                 classes[sizes] = &heads[sizes].emplace(*std::move(made));
@@ -193,7 +197,7 @@ class rx_queue {
         std::uint32_t longest; // frame, bytes
         // What packets and posted buffers come from goes last: members are destroyed bottom up.
         std::optional<page_pool> pages;
-        std::array<std::optional<page_pool>, std::tuple_size_v<decltype(head_plan::bytes)>> heads;
+        std::array<std::optional<page_pool>, packet_home::most_head_classes> heads;
         std::optional<packet_pool> packets;
         std::optional<supply> source;
         std::optional<mapping> dma;

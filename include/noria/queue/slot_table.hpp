@@ -64,6 +64,8 @@ class slot_table {
                 posts[ready].id = next.id;
                 ++ready;
             }
+            if (ready == 0)
+                return;
             const std::uint32_t taken = backend.post({posts.data(), ready});
             NORIA_EXPECTS(taken <= ready, "post says how many buffers it took: no more than it was offered");
             for (std::uint32_t i = 0; i != taken; ++i)

@@ -26,7 +26,7 @@ using stride_copy = strategy<work_buffers, copy_all>;             // what mlx5 i
 using stride_attach = strategy<work_buffers, copy_head>; // what mlx5 does when frames outgrow a stride
 using page_attach = strategy<half_pages, pull_headers>;  // ixgbe, legacy
 using build_around = strategy<half_pages, wrap>;         // ixgbe
-using stride_around = strategy<work_buffers, wrap>;      // mlx5, linear
+using stride_around = strategy<work_buffers, wrap>;      // mlx5, linear (with lean_geometry)
 using adaptive = strategy<work_buffers, adaptive_build>; // learns where the line runs
 
 } // namespace noria::inline NORIA_ABI

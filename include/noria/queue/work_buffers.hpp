@@ -20,13 +20,16 @@ class work_buffers {
 
     [[nodiscard]] static page_plan plan(const rx_options& options, bool attaches) noexcept {
         const receive_geometry& cut = options.geometry;
-        const std::uint64_t pages_each =
-            divide_up(cut.strides.work_buffer_bytes(), cut.page_bytes == 0 ? 1 : cut.page_bytes);
+        if (cut.page_bytes == 0 || !cut.strides.valid())
+            return {}; // create says what is wrong
+        const std::uint64_t pages_each = divide_up(cut.strides.work_buffer_bytes(), cut.page_bytes);
         const std::uint64_t frame =
             std::uint64_t{cut.strides.strides_for(frame_offset(options) + options.frame_bytes)} *
             cut.strides.stride_bytes;
         const std::uint64_t held_bytes = attaches ? options.packets * frame : 0;
-        // Two of each work buffer: the old pages may still be out when the new ones are posted.
+        // Two of each work buffer, since the old pages may still be out when the new ones are posted; and the
+        // strides of packets held one behind the other. (At worst a packet of one stride keeps a page: hold
+        // few for long, or let `adaptive` see to it.)
         return {cut.page_bytes,
                 2 * cut.work_buffers * pages_each + divide_up(held_bytes, std::uint64_t{cut.page_bytes})};
     }
@@ -40,6 +43,14 @@ class work_buffers {
     }
 
     [[nodiscard]] static result<work_buffers> create(page_pool& pages, const rx_options& options) noexcept {
+        if (std::uint64_t{frame_offset(options)} + options.frame_bytes >
+            options.geometry.strides.work_buffer_bytes())
+            return make_error(std::errc::invalid_argument, "the longest frame does not fit in a work buffer "
+                                                           "behind its headroom: use more or longer strides");
+        if (divide_up(options.frame_bytes, pages.page_bytes()) >= frame::most_pieces)
+            return make_error(
+                std::errc::invalid_argument,
+                "the longest frame lies on more pages than a packet has fragments: use larger pages");
         auto strides = stride_pool::create(pages, options.geometry.strides, options.geometry.work_buffers);
         if (!strides)
             return strides.error();
@@ -81,6 +92,8 @@ class work_buffers {
     }
 
     [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {
+        if (done.id == unposted_) // the device has not got all of it yet
+            return accepted::refused;
         const stride_use use = strides_.consume(done.id, done.offset, done.strides);
         if (use == stride_use::refused)
             return accepted::refused;
@@ -96,18 +109,15 @@ class work_buffers {
             return accepted::piece;
         }
         dma.sync_for_cpu(done.length);
-        std::uint32_t left = done.length;
         strides_.walk(done.offset + frame_offset_, done.length,
                       [&](std::uint32_t n, std::uint32_t within, std::uint32_t bytes) {
-                          left -= bytes;
-                          const std::uint32_t spare =
-                              left == 0 ? (stride_bytes - (within + bytes) % stride_bytes) % stride_bytes : 0;
+                          const std::uint32_t used = (within + bytes) % stride_bytes; // of the last stride
                           const bool added =
                               gathered.add({.under = &strides_.page_at(done.id, n),
                                             .offset = within,
                                             .length = bytes,
                                             .headroom = frame_offset_,
-                                            .room = spare,
+                                            .room = used == 0 ? 0 : stride_bytes - used,
                                             .truesize = round_up(frame_offset_ + bytes, stride_bytes),
                                             .slot = done.id,
                                             .number = n});
