@@ -48,18 +48,18 @@ result<region> memory_for(std::uint64_t bytes) {
 template <class Strategy>
 class rx_queue_with : public testing::Test {
   protected:
-    using rig = receive_rig<Strategy>;
+    using rig_type = receive_rig<Strategy>;
 
     random_steps random;
 
     // Anything at any time: bursts that overrun the card, budgets of all sizes, and a consumer that keeps up
     // to `most_held` packets and frees them in any order.
-    void run(rig& r, const traffic& frames, std::uint64_t steps, std::uint32_t most_held) {
+    void run(rig_type& r, const traffic& frames, std::uint64_t steps, std::uint32_t most_held) {
         for (std::uint64_t i = 0; i != steps && !this->HasFailure(); ++i) {
             const std::uint32_t burst = random.one_in(50) ? 700 : random.below(80);
             for (std::uint32_t n = 0; n != burst; ++n)
                 r.offer(frames.any(random));
-            r.step(random.one_in(4) ? random.below(20) : rig::card_type::fifo_frames);
+            r.step(random.one_in(4) ? random.below(20) : rig_type::card_type::fifo_frames);
             r.poll(random.one_in(8) ? random.below(3) : random.below(100),
                    [&](packet_ptr packet, frame_bytes bytes) noexcept {
                        if (random.one_in(3)) {
@@ -91,7 +91,7 @@ TYPED_TEST(rx_queue_with, delivers_every_frame_once_in_order_and_unchanged) {
     for (const receive_geometry& geometry : geometries)
         for (const std::uint32_t longest : {1514u, 9018u}) {
             const traffic frames(this->random, longest);
-            typename TestFixture::rig r(options_for(longest, 300, geometry));
+            typename TestFixture::rig_type r(options_for(longest, 300, geometry));
             this->run(r, frames, random_steps::count(300), 200);
             EXPECT_EQ(r.queue().drops().dropped(), 0u);
             EXPECT_GT(r.delivered(), 2000u);
@@ -110,7 +110,7 @@ TYPED_TEST(rx_queue_with, counts_every_fault) {
                                                                   {7, 6, 5, 9, 4, 99}}};
         for (const backend::loopback_faults& some : faults) {
             const traffic frames(this->random, 9018);
-            typename TestFixture::rig r(options_for(9018, 300, geometry), some);
+            typename TestFixture::rig_type r(options_for(9018, 300, geometry), some);
             this->run(r, frames, 40, 100);
             const std::uint64_t bad = r.queue().drops().of(drop_reason::device_error);
             EXPECT_EQ(r.queue().drops().dropped(), bad);
@@ -125,7 +125,7 @@ TYPED_TEST(rx_queue_with, the_same_seed_is_the_same_run) {
     const auto run = [&](std::uint64_t seed) {
         random_steps steps;
         const traffic frames(steps, 9018);
-        typename TestFixture::rig r(options_for(9018), {9, 8, 7, 6, 5, seed});
+        typename TestFixture::rig_type r(options_for(9018), {9, 8, 7, 6, 5, seed});
         std::vector<std::uint32_t> lengths;
         for (int i = 0; i != 60; ++i) {
             for (int n = 0; n != 20; ++n)
@@ -149,13 +149,13 @@ TYPED_TEST(rx_queue_with, the_same_seed_is_the_same_run) {
 TYPED_TEST(rx_queue_with, packets_may_be_freed_by_another_thread) {
     for (const receive_geometry& geometry : geometries) {
         const traffic frames(this->random, 9018);
-        typename TestFixture::rig r(options_for(9018, 300, geometry));
+        typename TestFixture::rig_type r(options_for(9018, 300, geometry));
         std::mutex between;
-        std::vector<typename TestFixture::rig::held_packet> handed_over;
+        std::vector<typename TestFixture::rig_type::held_packet> handed_over;
         std::atomic<bool> done = false;
         std::atomic<std::uint32_t> out = 0;
         std::thread other([&] {
-            std::vector<typename TestFixture::rig::held_packet> mine;
+            std::vector<typename TestFixture::rig_type::held_packet> mine;
             for (bool last = false; !last;) {
                 last = done.load(std::memory_order_acquire);
                 {
@@ -253,7 +253,7 @@ TYPED_TEST(rx_queue_with, recovers_when_a_consumer_that_kept_all_packets_frees_t
     for (const receive_geometry& geometry : geometries) {
         constexpr bool keeps = TypeParam::build::keeps_frame;
         const traffic frames(this->random, 1514);
-        typename TestFixture::rig r(options_for(1514, 32, geometry));
+        typename TestFixture::rig_type r(options_for(1514, 32, geometry));
         for (int round = 0; round != 3; ++round) {
             const std::uint64_t missed_before = r.missed();
             const auto starved = [&] { return r.missed() != missed_before; };
@@ -264,8 +264,9 @@ TYPED_TEST(rx_queue_with, recovers_when_a_consumer_that_kept_all_packets_frees_t
                 const std::uint32_t done = r.poll(64, [&](packet_ptr packet, frame_bytes bytes) noexcept {
                     r.hold(std::move(packet), bytes);
                 });
-                if (r.held.size() == 32 && r.in_ring() != 0)
+                if (r.held.size() == 32 && r.in_ring() != 0) {
                     EXPECT_EQ(done, 64u) << "less than the budget would say that there is no more";
+                }
             }
             EXPECT_EQ(r.held.size(), 32u);
             EXPECT_EQ(r.queue().packets_out(), 32u);
@@ -295,7 +296,7 @@ TYPED_TEST(rx_queue_with, recovers_when_a_consumer_that_kept_all_packets_frees_t
 }
 
 TYPED_TEST(rx_queue_with, a_budget_is_never_passed) {
-    using rig = typename TestFixture::rig;
+    using rig = typename TestFixture::rig_type;
     const traffic frames(this->random, 1514);
     rig r(options_for(1514, 32));
     for (int i = 0; i != 300; ++i) {
@@ -317,7 +318,7 @@ TYPED_TEST(rx_queue_with, a_budget_is_never_passed) {
 }
 
 TYPED_TEST(rx_queue_with, drops_frames_that_are_longer_than_the_longest) {
-    typename TestFixture::rig r(options_for(1000));
+    typename TestFixture::rig_type r(options_for(1000));
     const auto fits = random_bytes(this->random, 1000);
     const auto too_long = random_bytes(this->random, 1001);
     const auto far_too_long = random_bytes(this->random, 20'000);
@@ -340,7 +341,7 @@ TYPED_TEST(rx_queue_with, drops_frames_that_are_longer_than_the_longest) {
 // program when a page or packet is missing.
 TYPED_TEST(rx_queue_with, can_be_stopped_at_any_time_and_its_device_used_again) {
     for (const receive_geometry& geometry : geometries) {
-        using rig = typename TestFixture::rig;
+        using rig = typename TestFixture::rig_type;
         using queue_type = typename rig::queue_type;
         const traffic frames(this->random, 9018);
         const auto card = std::make_unique<typename rig::card_type>();
@@ -538,8 +539,9 @@ TYPED_TEST(rx_queue_with, believes_nothing_that_a_device_says) {
             EXPECT_EQ(seen.delivered + queue.drops().dropped(), device.ends());
             EXPECT_EQ(queue.packets_out(), 0u);
             EXPECT_EQ(queue.pinned_bytes(), 0u);
-            if (!never_ends)
+            if (!never_ends) {
                 EXPECT_GT(seen.delivered, 100u) << "the device is too hostile to test anything";
+            }
         }
 }
 
@@ -635,8 +637,9 @@ void expect_cost(std::uint32_t bytes, const cost& per_frame, const dma_cost& dma
     } else {
         EXPECT_EQ(references, frames * per_frame.references);
     }
-    if (per_frame.heads != 0)
+    if (per_frame.heads != 0) {
         EXPECT_EQ(references, fragments);
+    }
     EXPECT_TRUE(truesize_is_right);
     EXPECT_EQ(dma_after.maps - dma_before.maps, frames * dma.maps);
     EXPECT_EQ(dma_after.unmaps - dma_before.unmaps, frames * dma.maps);
