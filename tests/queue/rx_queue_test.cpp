@@ -94,8 +94,10 @@ TYPED_TEST(rx_queue_with, delivers_every_frame_once_in_order_and_unchanged) {
             typename TestFixture::rig_type r(options_for(longest, 300, geometry));
             this->run(r, frames, random_steps::count(300), 200);
             EXPECT_EQ(r.queue().drops().dropped(), 0u);
-            EXPECT_GT(r.delivered(), 2000u);
-            EXPECT_GT(r.missed(), 0u) << "no burst overran the card";
+            EXPECT_GT(r.delivered(), random_steps::count(2000));
+            if (random_steps::count(300) >= 300) {
+                EXPECT_GT(r.missed(), 0u) << "no burst overran the card";
+            }
         }
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 
 // Random steps that can be taken again: the seed is 1, or NORIA_TEST_SEED, and is printed.
-// NORIA_TEST_LONG=1 asks for twenty times as many, NORIA_TEST_FEWER=n for an n-th: instrumented code is slow.
+// NORIA_TEST_LONG=1 asks for five times as many, NORIA_TEST_FEWER=n for an n-th: instrumented code is slow.
 class random_steps {
   public:
     random_steps()
@@ -17,7 +17,7 @@ class random_steps {
     }
 
     static std::uint64_t count(std::uint64_t usual) {
-        return usual * (number("NORIA_TEST_LONG", 0) != 0 ? 20 : 1) / number("NORIA_TEST_FEWER", 1);
+        return usual * (number("NORIA_TEST_LONG", 0) != 0 ? 5 : 1) / number("NORIA_TEST_FEWER", 1);
     }
 
     // 0 to n - 1. The modulo is biased by less than n / 2^32, which no test minds.
