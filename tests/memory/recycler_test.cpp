@@ -54,7 +54,11 @@ RC_GTEST_PROP(recycler, hands_out_the_owners_last_one_first_and_returns_when_tho
                     out.push_back(taken);
                 }
             }
-            RC_ASSERT(tested.home() == stack.size() + returned.size());
+            if (*rc::gen::inRange(0, 4) == 0) { // asking collects
+                RC_ASSERT(tested.home() == stack.size() + returned.size());
+                stack.insert(stack.end(), returned.begin(), returned.end());
+                returned.clear();
+            }
         }
     }
 }
@@ -92,7 +96,6 @@ TEST(recycler, a_return_after_the_section_goes_through_the_ring) {
         const section entered(tested);
     }
     tested.give(*taken);
-    EXPECT_EQ(tested.home(), 2u);
     EXPECT_EQ(tested.take(), &objects[0]) << "on the stack since set-up; a push would have covered it";
     EXPECT_EQ(tested.take(), &objects[1]);
     EXPECT_EQ(tested.take(), nullptr);

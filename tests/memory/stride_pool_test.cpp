@@ -273,16 +273,23 @@ TEST(stride_pool, agrees_with_a_model_of_a_receive_queue) {
 
     for (std::uint64_t step = random_steps::count(100'000); step-- != 0;) {
         if (random.one_in(4)) {
+            const auto out_now = [&] {
+                std::vector<page_type*> busy(held);
+                for (const work_buffer& each_posted : posted)
+                    for (std::uint32_t n = 0; n != each; ++n)
+                        busy.push_back(&strides.page_at(each_posted.id, n));
+                for (const auto& group : idle)
+                    busy.insert(busy.end(), group.begin(), group.end());
+                std::sort(busy.begin(), busy.end());
+                return static_cast<std::size_t>(std::unique(busy.begin(), busy.end()) - busy.begin());
+            };
             if (!idle.empty())
                 idle.front().clear();
-            std::vector<page_type*> busy(held);
-            for (const work_buffer& each_posted : posted)
-                for (std::uint32_t n = 0; n != each; ++n)
-                    busy.push_back(&strides.page_at(each_posted.id, n));
-            for (const auto& group : idle)
-                busy.insert(busy.end(), group.begin(), group.end());
-            std::sort(busy.begin(), busy.end());
-            const auto out = static_cast<std::size_t>(std::unique(busy.begin(), busy.end()) - busy.begin());
+            if (!idle.empty() &&
+                out_now() + each > pages) // then what all idle buffers still have is given back
+                for (auto& group : idle)
+                    group.clear();
+            const std::size_t out = out_now();
             const std::uint32_t id = strides.prepare();
             const bool prepared = id != basic_stride_pool<strict_sync>::none;
             ASSERT_EQ(prepared, !idle.empty() && out + each <= pages);
@@ -353,5 +360,23 @@ TEST(stride_pool_death_test, more_references_than_strides) {
     EXPECT_DEATH(static_cast<void>(tested.strides.take(id, 0)), "one reference a stride");
 }
 #endif
+
+// The buffer whose turn it is has its pages with packets; another idle one has its own still, and nobody
+// needs them.
+TEST(stride_pool, takes_the_pages_of_other_idle_buffers_when_the_pool_is_dry) {
+    strides_on_pages<> tested(5, {256, 32}, 2); // two pages each
+    const std::uint32_t first = tested.strides.prepare();
+    const std::uint32_t second = tested.strides.prepare();
+    std::vector<page*> held = {&tested.strides.take(first, 0), &tested.strides.take(first, 1)};
+    ASSERT_EQ(tested.strides.consume(first, 0, 32), stride_use::finished);
+    ASSERT_EQ(tested.strides.consume(second, 0, 32), stride_use::finished);
+    const std::uint64_t before = tested.pages.allocated();
+    EXPECT_NE(tested.strides.prepare(), stride_pool::none) << "three of five pages are held by no packet";
+    EXPECT_EQ(tested.strides.prepare(), stride_pool::none);
+    EXPECT_EQ(tested.pages.allocated(), before + 2) << "a pool that is dry is not asked";
+    for (page* each : held)
+        each->release();
+    EXPECT_NE(tested.strides.prepare(), stride_pool::none);
+}
 
 } // namespace

@@ -424,8 +424,11 @@ class packet_world {
         const bool possible = descriptors_left();
         packet_ptr twin = real().clone();
         EXPECT_EQ(static_cast<bool>(twin), possible);
-        if (twin)
+        if (twin) {
             live_.push_back({std::move(twin), model()}); // the copied shared_ptr is the second holder
+            live_.back().model.epoch =
+                live_.back().real->epoch(); // that of its descriptor, whatever it was before
+        }
         return "clone";
     }
 
@@ -693,9 +696,28 @@ TEST(packet, forgets_the_sum_of_bytes_that_changed) {
     EXPECT_EQ(after([](packet& p) { ASSERT_NE(p.pull(1), nullptr); }), checksum_state::none);
     EXPECT_EQ(after([](packet& p) { ASSERT_NE(p.push(1), nullptr); }), checksum_state::none);
     EXPECT_EQ(after([](packet& p) { p.cut(120); }), checksum_state::none);
+    EXPECT_EQ(after([&](packet& p) {
+                  page* const more = all.pages().allocate();
+                  ASSERT_EQ(p.add_fragment({more, 0, 10, 1024}), packet::attached::taken);
+              }),
+              checksum_state::none);
     EXPECT_EQ(after([](packet& p) { p.cut(150); }), checksum_state::complete) << "nothing was cut";
     EXPECT_EQ(after([](packet& p) { ASSERT_EQ(p.pull(101), nullptr); }), checksum_state::complete)
         << "it failed";
     EXPECT_EQ(after([](packet& p) { ASSERT_TRUE(pull_tail(p, 20)); }), checksum_state::complete)
         << "moved, not changed";
+}
+
+// Views tell by the epoch: one that was made of a packet must not pass for one of its successor.
+TEST(packet, a_descriptor_that_is_used_again_has_another_epoch) {
+    packet_fixture all;
+    const packet_pool::owner_section entered = all.packets().enter();
+    const packet_ptr source = all.make(16, 100, {});
+    packet_ptr first = all.make(16, 100, {});
+    const packet* const place = first.get();
+    const std::uint32_t epoch = first->epoch();
+    first.free(drop_reason::consumed);
+    const packet_ptr twin = source->clone();
+    ASSERT_EQ(twin.get(), place);
+    EXPECT_NE(twin->epoch(), epoch);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/queue/half_pages.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 
@@ -214,6 +215,31 @@ TEST(half_pages, the_pool_is_never_asked_after_the_first_fill) {
     }
     EXPECT_EQ(r.queue().dma().maps, 1u) << "the region, once";
     EXPECT_EQ(pinned, r.delivered() * (sizeof(packet) + 2048));
+}
+
+// There is a head for the longest frame, so that one on several halves can be made linear, and a clone its
+// own.
+TEST(half_pages, a_frame_on_many_halves_can_be_linearized) {
+    receive_rig<build_around> r({.descriptors = 64, .packets = 100, .frame_bytes = 9018});
+    random_steps random;
+    const std::vector<std::byte> frame = random_bytes(random, 9018);
+    int seen = 0;
+    for (int i = 0; i != 20; ++i) {
+        r.offer(frame);
+        r.step();
+        r.poll(64, [&](packet_ptr packet, frame_bytes) noexcept {
+            ++seen;
+            EXPECT_GT(packet->fragments().size(), 1u);
+            packet_ptr twin = packet->clone();
+            EXPECT_TRUE(linearize(*packet));
+            EXPECT_TRUE(twin && linearize(*twin));
+            EXPECT_TRUE(std::ranges::equal(packet->linear(), frame));
+            EXPECT_TRUE(std::ranges::equal(twin->linear(), frame));
+            twin.free(drop_reason::consumed);
+            packet.free(drop_reason::consumed);
+        });
+    }
+    EXPECT_EQ(seen, 20);
 }
 
 } // namespace
