@@ -3,6 +3,7 @@
 
 #include <string>
 #include <typeinfo>
+#include <typeinfo>
 
 #include <gtest/gtest.h>
 

@@ -20,7 +20,7 @@ def last_lines(text, count=60):
 
 def count(build, test):
     """Sorts one test program into cases: those of GoogleTest one by one, any other program as one case."""
-    where = f"{build}: {test['name']}"
+    where = f"{build}: {test['name'].split(' / ')[-1]}"
     output = test.get("stdout", "") + test.get("stderr", "")
     cases = list(CASE.finditer(output))
     for case in cases:
