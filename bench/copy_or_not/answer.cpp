@@ -210,7 +210,9 @@ nlohmann::json answer(const std::vector<cell_result>& results) {
         by_hold.push_back(line_of(key.second, key.first, by_size));
         sentences.push_back(by_hold.back()["text"]);
     }
-    if (!wrong.empty()) {
+    const bool several =
+        std::any_of(wrong.begin(), wrong.end(), [](const auto& one) { return one["ratio"] > 1.0; });
+    if (several) {
         const auto most =
             *std::max_element(wrong.begin(), wrong.end(), [](const auto& one, const auto& other) {
                 return one["ratio"] < other["ratio"];

@@ -205,10 +205,11 @@ int run(const options& asked, const std::string& command) {
     out["answer"] = answer(results);
     out["regret"] = regret(results);
 
-    if (const double share = core_share(results); share < 0.9)
-        std::printf("Others had %.0f %% of the receiving core meanwhile: trust the ratios, not the figures, "
-                    "and run again when it is quiet.\n\n",
-                    100 * (1 - share));
+    const double share = core_share(results);
+    std::printf("%.0f %% of the receiving core was ours.%s\n\n", 100 * share,
+                share < 0.7   ? " That is too little for any verdict: run again when the machine is quiet."
+                : share < 0.9 ? " Trust the ratios more than the figures, and run again when it is quiet."
+                              : "");
     print_table(results);
     print_answer(out["answer"], out["regret"]);
     if (!asked.json.empty()) {
@@ -234,7 +235,8 @@ int main(int argc, char** argv) {
     app.add_option("--touch", asked.touches, "what it reads: none, headers, bytes, checksum, copy-out")
         ->delimiter(',');
     app.add_option("--strategies", asked.strategies, "strategies to run")->delimiter(',');
-    app.add_option("--frames", asked.frames, "frames a repetition (default: 20 ms of them)");
+    app.add_option("--frames", asked.frames, "frames a repetition (default: 20 ms of them)")
+        ->check(CLI::PositiveNumber);
     app.add_option("--repetitions", asked.repetitions, "repetitions of each strategy in each cell")
         ->check(CLI::Range(1, 1000));
     app.add_flag("--quick", asked.quick, "few cells, under 40 s");
@@ -247,9 +249,14 @@ int main(int argc, char** argv) {
         return app.exit(problem) == 0 ? 0 : 2;
     }
 
-    std::string command = "bench/run";
-    for (int i = 1; i != argc; ++i)
-        command += std::string(" ") + argv[i];
+    std::string command = "bench/run"; // as a person types it: where the results go is bench/run's own affair
+    for (int i = 1; i != argc; ++i) {
+        const std::string word = argv[i];
+        if (word == "--json")
+            ++i;
+        else if (word.rfind("--json=", 0) != 0)
+            command += " " + word;
+    }
     try {
         return run(asked, command);
     } catch (const bad_input& problem) {

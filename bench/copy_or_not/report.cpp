@@ -85,6 +85,7 @@ nlohmann::json row_of(const cell_result& result, const series& one) {
         {"allocations", sum.measured.heads + sum.measured.pages_allocated},
         {"allocations_per_packet", each(sum.measured.heads + sum.measured.pages_allocated)},
         {"descriptors_per_packet", each(sum.measured.descriptors)},
+        {"references", sum.measured.references},
         {"references_per_packet", each(sum.measured.references)},
         {"maps", sum.measured.dma.maps},
         {"unmaps", sum.measured.dma.unmaps},
@@ -97,6 +98,11 @@ nlohmann::json row_of(const cell_result& result, const series& one) {
     if (one.strategy == "adaptive")
         row["copybreak"] = one.repetitions.back().copybreak;
     return row;
+}
+
+// A column is no wider than it must be.
+std::string short_name(const std::string& strategy) {
+    return strategy == "per_packet_copybreak" ? "copybreak" : strategy;
 }
 
 } // namespace
@@ -116,7 +122,7 @@ void print_table(const std::vector<cell_result>& results) {
                 "same bytes)\n\n");
     std::printf("%-30s", "traffic, hold, touch");
     for (const series& one : results.front().all)
-        std::printf(" %12.12s", one.strategy.c_str());
+        std::printf(" %13s", short_name(one.strategy).c_str());
     std::printf(" %9s\n", "memcpy");
     for (const cell_result& result : results) {
         double best = result.all.front().median_ns();
@@ -124,7 +130,7 @@ void print_table(const std::vector<cell_result>& results) {
             best = std::min(best, one.median_ns());
         std::printf("%-30s", result.where.name().c_str());
         for (const series& one : result.all)
-            std::printf(" %11.1f%c", one.median_ns(), one.median_ns() == best ? '*' : ' ');
+            std::printf(" %12.1f%c", one.median_ns(), one.median_ns() == best ? '*' : ' ');
         std::printf(" %9.1f\n", result.floor_ns);
     }
     std::printf("\n");

@@ -17,20 +17,22 @@ namespace {
 
 constexpr std::uint32_t weight = 64;
 
-// The Linux presets for what Linux does, the lean one for what it does not.
+// Linux's numbers for what Linux does, lean ones for what it does not.
 template <class Strategy>
-constexpr noria::receive_geometry geometry_of = noria::linux_geometry;
-template <>
-constexpr noria::receive_geometry geometry_of<noria::stride_around> = noria::lean_geometry;
-template <>
-constexpr noria::receive_geometry geometry_of<noria::adaptive> = noria::lean_geometry;
+noria::receive_geometry geometry_for(std::uint32_t longest) {
+    constexpr bool lean =
+        std::is_same_v<Strategy, noria::stride_around> || std::is_same_v<Strategy, noria::adaptive>;
+    if constexpr (!lean)
+        return noria::linux_geometry;
+    return longest > 4096 ? noria::lean_jumbo_geometry : noria::lean_geometry;
+}
 
 template <class Strategy>
 noria::rx_options queue_options(const cell& where, const traffic& from) {
     return {.descriptors = 1024,
             .packets = where.hold.pool(),
             .frame_bytes = from.longest,
-            .geometry = geometry_of<Strategy>};
+            .geometry = geometry_for<Strategy>(from.longest)};
 }
 
 template <class Strategy>

@@ -239,10 +239,9 @@ def draw_mixes(run):
 
 def pinned(row):
     """Peak pinned bytes for each byte of the packets that the consumer holds."""
-    mean = row["delivered_bytes"] / row["delivered"] if row["delivered_bytes"] and row["delivered"] else row["frame_bytes"]
-    if not (mean and row["pinned_peak_bytes"] and 0 < row["hold_packets"] < math.inf):
+    if not (row["held_payload_bytes"] and row["pinned_peak_bytes"]):
         return None
-    return row["pinned_peak_bytes"] / (row["hold_packets"] * mean), None, None
+    return row["pinned_peak_bytes"] / row["held_payload_bytes"], None, None
 
 
 def draw_pinned(run):

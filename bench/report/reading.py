@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 ROW_NUMBERS = """median min max repetitions ratio frame_bytes ns_per_byte offered delivered held bytes_copied copies_per_byte
-                 allocations descriptors maps unmaps syncs references pinned_peak_bytes delivered_bytes memcpy_floor_ns""".split()
+                 allocations descriptors maps unmaps syncs references pinned_peak_bytes packets_measured held_payload_bytes delivered_bytes memcpy_floor_ns""".split()
 ROW_TEXTS = ("case", "subject", "strategy", "traffic", "hold", "touch")
 
 

@@ -88,9 +88,11 @@ CELL_HEADS = ("strategy", "ns/packet", "min – max", "adaptive ÷ this", "ns/by
 
 
 def cell_row(row, best):
-    def each(*keys):  # for each delivered packet
-        known = row["delivered"] and row[keys[0]] is not None
-        return plain(sum(row[key] or 0 for key in keys) / row["delivered"]) if known else "–"
+    packets = row["packets_measured"] or row["delivered"]
+
+    def each(*keys):  # for each packet of the measured part, which is what they were counted in
+        known = packets and row[keys[0]] is not None
+        return plain(sum(row[key] or 0 for key in keys) / packets) if known else "–"
     pinned = row["pinned_peak_bytes"]
     drops = ", ".join(f"{plain(count)} {escape(reason)}" for reason, count in row["dropped"].items()) or "0"
     numbers = [f"{plain(row['min'])} – {plain(row['max'])}", plain(row["ratio"]), plain(row["ns_per_byte"]),

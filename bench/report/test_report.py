@@ -28,7 +28,7 @@ def row(traffic, size, hold, strategy, median):
             "max": median + 2, "repetitions": 9, "ratio": None if strategy == "adaptive" else 0.9, "strategy": strategy,
             "frame_bytes": size, "traffic": traffic, "hold": hold if hold == "half" else int(hold), "hold_packets": HOLDS[hold],
             "touch": "headers", "offered": 1000, "delivered": 993, "dropped": {"rx_missed": 7}, "held": 0, "bytes_copied": 64,
-            "allocations": 993, "pinned_peak_bytes": 65536, "delivered_bytes": 99300, "memcpy_floor_ns": 3.5, "samples": [median]}
+            "allocations": 993, "pinned_peak_bytes": 65536, "packets_measured": 500, "held_payload_bytes": 6400, "delivered_bytes": 99300, "memcpy_floor_ns": 3.5, "samples": [median]}
 
 
 def whole_run():

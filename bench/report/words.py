@@ -18,7 +18,7 @@ STRATEGIES = {
     "build_around": (
         "E", "build around", "The packet's metadata is built around the frame, where the device put it.", "none"),
     "stride_around": (
-        "E′", "stride around", "As E, on strides of a 64 KiB page instead of halves of a small one.", "none"),
+        "E′", "stride around", "As E, on strides of a large page instead of halves of a small one.", "none"),
     "adaptive": (
         "N", "adaptive", "Noria decides for each packet, by its length and by how much memory is pinned, with a threshold that "
         "it learns while running.", "as it decides"),
@@ -60,7 +60,7 @@ LIMITS = """<p>Drivers fix this limit at 128, 256 or 512 bytes. It moves with th
 what the consumer reads, so it is measured here:</p>"""
 
 CELLS = """<p>Traffic / packets held / what the consumer touches. Bold: the fastest. Allocations, maps, syncs and references are
-counted for each delivered packet. Below 1 in “adaptive ÷ this”, adaptive was faster.</p>"""
+counted for each measured packet. Below 1 in “adaptive ÷ this”, adaptive was faster.</p>"""
 
 MACHINE = {
     "cpu": "processor", "cores": "cores", "kernel": "kernel", "compiler": "compiler", "flags": "flags",

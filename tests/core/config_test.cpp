@@ -3,7 +3,6 @@
 
 #include <string>
 #include <typeinfo>
-#include <typeinfo>
 
 #include <gtest/gtest.h>
 

@@ -303,7 +303,7 @@ TEST(adaptive_build, does_not_change_its_mind_with_every_page) {
     auto supply = hand_supply::create(*pages, options);
     basic_adaptive_build<told_clock> builder(options);
     const auto copies = [&](std::uint32_t free_pages) {
-        builder.begin_poll(free_pages, 80);
+        builder.begin_poll(free_pages, 320);
         frame gathered;
         EXPECT_TRUE(supply->lay(gathered, std::vector<std::byte>(1000)));
         build_counters counters;
@@ -312,12 +312,12 @@ TEST(adaptive_build, does_not_change_its_mind_with_every_page) {
         supply->settle(gathered);
         return counters.copied_bytes != 0;
     };
-    EXPECT_FALSE(copies(80));
+    EXPECT_FALSE(copies(320));
     EXPECT_FALSE(copies(10));
-    EXPECT_TRUE(copies(9)) << "less than an eighth";
+    EXPECT_TRUE(copies(9)) << "less than a thirty-second";
     EXPECT_TRUE(copies(10));
     EXPECT_TRUE(copies(19));
-    EXPECT_FALSE(copies(20)) << "a quarter again";
+    EXPECT_FALSE(copies(20)) << "a sixteenth again";
     EXPECT_FALSE(copies(10));
 }
 

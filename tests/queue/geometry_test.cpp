@@ -18,6 +18,8 @@ static_assert(linux_geometry.small_head == 256 && linux_geometry.copybreak == 25
 // A frame never crosses an edge where the work buffer is one page.
 static_assert(lean_geometry.strides.work_buffer_bytes() == lean_geometry.page_bytes);
 static_assert(lean_geometry.tail_overhead == 0);
+static_assert(lean_jumbo_geometry.strides.valid() &&
+              lean_jumbo_geometry.strides.work_buffer_bytes() == lean_jumbo_geometry.page_bytes);
 
 static_assert(linux_geometry.strides.valid() && lean_geometry.strides.valid());
 static_assert(linux_geometry.strides.work_buffer_bytes() % linux_geometry.page_bytes == 0);

@@ -188,7 +188,7 @@ class basic_adaptive_build {
     // The queue calls these around each poll.
     void begin_poll(std::uint32_t free_pages, std::uint32_t all_pages) noexcept {
         // Two marks, so that it does not change its mind with every page.
-        short_ = free_pages < (short_ ? all_pages / 4 : all_pages / 8);
+        short_ = free_pages < (short_ ? all_pages / 16 : all_pages / 32);
         if (learner_.measures())
             began_ = clock_.now();
     }

@@ -32,6 +32,15 @@ inline constexpr receive_geometry lean_geometry{.page_bytes = 65536,
                                                 .small_head = 128,
                                                 .copybreak = 128};
 
+// The same for frames of up to 9 KiB, of which 64 KiB would hold but seven. A held packet can pin 256 KiB.
+inline constexpr receive_geometry lean_jumbo_geometry{.page_bytes = 262144,
+                                                      .strides = {128, 2048},
+                                                      .work_buffers = 8,
+                                                      .headroom = 64,
+                                                      .tail_overhead = 0,
+                                                      .small_head = 128,
+                                                      .copybreak = 128};
+
 // What a receive queue is built for.
 struct rx_options {
     std::uint32_t descriptors =
