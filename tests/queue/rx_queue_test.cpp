@@ -541,8 +541,9 @@ TYPED_TEST(rx_queue_with, believes_nothing_that_a_device_says) {
             EXPECT_EQ(seen.delivered + queue.drops().dropped(), device.ends());
             EXPECT_EQ(queue.packets_out(), 0u);
             EXPECT_EQ(queue.pinned_bytes(), 0u);
-            if (!never_ends) {
-                EXPECT_GT(seen.delivered, 100u) << "the device is too hostile to test anything";
+            if (!never_ends && enough >= 50'000) {
+                EXPECT_GT(seen.delivered, random_steps::count(100))
+                    << "the device is too hostile to test anything";
             }
         }
 }
