@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 namespace bench {
@@ -17,12 +18,13 @@ namespace bench {
            2;
 }
 
-// Every second value, from `first` on: the two halves of interleaved repetitions.
-[[nodiscard]] inline std::vector<double> every_second(const std::vector<double>& values, std::size_t first) {
-    std::vector<double> half;
-    for (std::size_t i = first; i < values.size(); i += 2)
-        half.push_back(values[i]);
-    return half;
+// The values at those places.
+[[nodiscard]] inline std::vector<double> at(const std::vector<double>& values,
+                                            const std::vector<std::size_t>& places) {
+    std::vector<double> some;
+    for (const std::size_t place : places)
+        some.push_back(values[place]);
+    return some;
 }
 
 } // namespace bench

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
+#include <random>
 
 #include "common/statistics.hpp"
 
@@ -128,6 +130,70 @@ nlohmann::json capture_sentence(const cell_result& result) {
            text("%.0f", other.median_ns()) + ").";
 }
 
+// The best fixed strategy, how far `mine` is behind it, and how far it is from itself.
+struct duel_of_halves {
+    const series* best = nullptr;
+    double behind = 0;
+    double noise = 0;
+};
+
+// What each strategy took in each repetition, in units of what that repetition took of all: a machine that
+// others use too is slow for a second, then fast, and that is no merit of whoever had the fast second.
+std::map<const series*, std::vector<double>> in_step(const cell_result& result) {
+    std::map<const series*, std::vector<double>> values;
+    std::size_t repetitions = result.all.front().repetitions.size();
+    for (const series& one : result.all)
+        repetitions = std::min(repetitions, one.repetitions.size());
+    for (std::size_t r = 0; r != repetitions; ++r) {
+        std::vector<double> together;
+        for (const series& one : result.all)
+            together.push_back(one.repetitions[r].ns_per_packet);
+        for (const series& one : result.all)
+            values[&one].push_back(one.repetitions[r].ns_per_packet / median(together));
+    }
+    return values;
+}
+
+// The best is chosen on one half of the repetitions and measured on the other, so that luck does not choose.
+// Which repetitions make up a half is luck too, so this is done for many ways to halve them: what counts is
+// the median.
+duel_of_halves judge(const cell_result& result, const series& mine) {
+    constexpr int ways = 201;
+    const std::map<const series*, std::vector<double>> values = in_step(result);
+    std::map<const series*, int> chosen;
+    std::vector<double> behind;
+    std::vector<double> noise;
+    std::vector<std::size_t> order(values.at(&mine).size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::mt19937 draw(1); // always the same ways
+    for (int way = 0; way != ways; ++way) {
+        std::shuffle(order.begin(), order.end(), draw);
+        const auto middle = order.begin() + static_cast<std::ptrdiff_t>(order.size() / 2);
+        const std::vector<std::size_t> choosing(order.begin(), middle);
+        const std::vector<std::size_t> measuring(middle, order.end());
+        const series* best = nullptr;
+        double chosen_on = 0;
+        for (const series& one : result.all) {
+            if (one.strategy == learner)
+                continue;
+            const double here = median(at(values.at(&one), choosing));
+            if (best == nullptr || here < chosen_on) {
+                best = &one;
+                chosen_on = here;
+            }
+        }
+        if (best == nullptr)
+            return {};
+        const double measured_on = median(at(values.at(best), measuring));
+        ++chosen[best];
+        behind.push_back(median(at(values.at(&mine), measuring)) / measured_on - 1);
+        noise.push_back(std::abs(measured_on / chosen_on - 1));
+    }
+    const auto most_often = std::max_element(
+        chosen.begin(), chosen.end(), [](auto& one, auto& other) { return one.second < other.second; });
+    return {most_often->first, median(behind), median(noise)};
+}
+
 } // namespace
 
 std::vector<double> series::nanoseconds() const {
@@ -232,20 +298,12 @@ nlohmann::json regret(const std::vector<cell_result>& results) {
         const series* mine = result.find(learner);
         if (mine == nullptr || mine->repetitions.size() < 2)
             continue;
-        // The best is chosen on one half of the repetitions and measured on the other, so that luck does not
-        // choose.
-        const series* best = nullptr;
-        for (const series& one : result.all)
-            if (one.strategy != learner &&
-                (best == nullptr ||
-                 median(every_second(one.nanoseconds(), 0)) < median(every_second(best->nanoseconds(), 0))))
-                best = &one;
-        if (best == nullptr)
+        const duel_of_halves judged = judge(result, *mine);
+        if (judged.best == nullptr)
             continue;
-        const double chosen_on = median(every_second(best->nanoseconds(), 0));
-        const double measured_on = median(every_second(best->nanoseconds(), 1));
-        const double behind = median(every_second(mine->nanoseconds(), 1)) / measured_on - 1;
-        const double noise = std::abs(measured_on / chosen_on - 1);
+        const series* best = judged.best;
+        const double behind = judged.behind;
+        const double noise = judged.noise;
         net.push_back(std::max(0.0, behind - noise));
         noises.push_back(noise);
         std::uint64_t fewest_drops = best->drops();

@@ -46,7 +46,7 @@ CHARTS = {
         questioned can cost."""),
     "regret": ("How far adaptive is behind", """
         {which} A dot is how much slower adaptive was than the best fixed strategy, which was chosen on one half of the repetitions
-        and measured on the other. The grey band is the same strategy against itself: a hollow dot lies within it and says
+        and measured on the other, for many ways to halve them. The grey band is the same strategy against itself: a hollow dot lies within it and says
         nothing. Right: what is left net of that noise. Goal: median at most 5 %, worst at most 15 %."""),
     "traffic": ("The traffic: {name}", """
         Share of the frames by size ({facts}). Look for two humps, acknowledgements and full frames: any threshold in the valley
