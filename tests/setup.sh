@@ -4,9 +4,9 @@
 
 # Names of Debian 12. What the benchmarks need, the tests need as well.
 bench_packages=(g++-12 meson ninja-build pkg-config python3 libpcap-dev libcli11-dev nlohmann-json3-dev)
-tests_packages=("${bench_packages[@]}" libgtest-dev librapidcheck-dev clang-19 libclang-rt-19-dev clang-format-19
-    cmake shellcheck codespell)
-full_packages=("${tests_packages[@]}" clang-tidy-19)
+tests_packages=("${bench_packages[@]}" libgtest-dev librapidcheck-dev relacy-dev clang-19 libclang-rt-19-dev
+    clang-format-19 cmake shellcheck codespell)
+full_packages=("${tests_packages[@]}" clang-tidy-19 g++-12-aarch64-linux-gnu qemu-user googletest)
 
 # Installs what is missing of the named packages when root; else prints the line to type and exits 2.
 # Where nothing is missing nothing is asked of the network.
@@ -31,6 +31,18 @@ need_packages() {
         echo "The packages could not be installed; the line was: ${install[*]}" >&2
         exit 2
     fi
+}
+
+# Unpacks one Debian package for arm64 under a folder. It is not installed, and the system's list of architectures stays
+# as it is: apt gets lists of its own there, and needs no root.
+unpack_arm64_package() {
+    local package=$1 folder=$2
+    [ ! -e "$folder/$package" ] || return 0
+    local apt=(apt-get -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::status=/dev/null
+        -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" -o APT::Sandbox::User="$(id -un)")
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+    (cd "$folder" && "${apt[@]}" update && "${apt[@]}" download "$package" &&
+        dpkg-deb -x "$package"_*.deb "$folder" && touch "$package") > >(logged "$logs/apt.log") 2>&1
 }
 
 # Copies what it reads to the end of a file, and shows the latest line of it on a terminal.

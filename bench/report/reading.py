@@ -68,7 +68,8 @@ def read_regret(regret):
             "cells": objects(regret, "cells", ("regret", "noise", "net"), ("case", "best_fixed"), number)}
 
 
-def read_run(path):
+def read_result(path, suite):
+    """What a bench has written; it must be of that suite."""
     try:
         result = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -77,8 +78,13 @@ def read_run(path):
         raise Unusable(f"it is not JSON ({error})") from error
     if not isinstance(result, dict):
         raise Unusable("it is not a JSON object")
-    if result.get("suite", "copy_or_not") != "copy_or_not":
-        raise Unusable(f"its suite is '{result['suite']}', and this page is for copy_or_not")
+    if result.get("suite", suite) != suite:
+        raise Unusable(f"its suite is '{result['suite']}', and this page is for {suite}")
+    return result
+
+
+def read_run(path):
+    result = read_result(path, "copy_or_not")
     return {"noria": str(result.get("noria", "")), "command": str(result.get("command") or "bench/run"),
             "machine": section(result, "machine", dict),
             "traffic": [read_traffic(mix) for mix in objects(result, "traffic", ("frames", "bytes", "mean_bytes"), ("name",))],

@@ -164,21 +164,26 @@ def draw(run, chart):
         return reason
 
 
-def write(run, folder):
-    """Writes the page and the charts, takes away charts of an earlier run that this one lacks; returns how many charts."""
+def save(folder, name, html, drawings):
+    """Writes a page and its charts, and takes away charts of an earlier run that this one lacks."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawings = {name: draw(run, chart) for name, chart in CHARTS.items()}
-    for name, drawing in drawings.items():
+    for chart, drawing in drawings.items():
         if isinstance(drawing, Missing):
-            (folder / f"{name}.svg").unlink(missing_ok=True)
+            (folder / f"{chart}.svg").unlink(missing_ok=True)
         else:
-            (folder / f"{name}.svg").write_text(drawing.standalone(), encoding="utf-8")
-    (folder / "index.html").write_text(page(run, drawings), encoding="utf-8")
+            (folder / f"{chart}.svg").write_text(drawing.standalone(), encoding="utf-8")
+    (folder / name).write_text(html, encoding="utf-8")
+
+
+def write(run, folder):
+    """Writes the page and the charts; returns how many charts."""
+    drawings = {name: draw(run, chart) for name, chart in CHARTS.items()}
+    save(folder, "index.html", page(run, drawings), drawings)
     return sum(isinstance(drawing, Drawing) for drawing in drawings.values())
 
 
 def fail(sentence):
-    print(f"report.py: {sentence}", file=sys.stderr)
+    print(f"{Path(sys.argv[0]).name}: {sentence}", file=sys.stderr)
     sys.exit(2)
 
 

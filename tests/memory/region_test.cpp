@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/memory/region.hpp"
 
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -13,8 +14,10 @@ using namespace noria;
 static_assert(!std::is_copy_constructible_v<region> && std::is_nothrow_move_constructible_v<region>);
 
 // What the kernel says of the mapping that `address` lies in: its line of /proc/self/smaps that begins with
-// `field`.
+// `field`. Nothing under an emulator, which makes the file up.
 std::string kernels_word(const void* address, const std::string& field) {
+    if (std::getenv("NORIA_TEST_EMULATED") != nullptr)
+        return "";
     std::ifstream maps("/proc/self/smaps");
     bool there = false;
     for (std::string line; std::getline(maps, line);) {
@@ -141,6 +144,8 @@ TEST(region, takes_the_node_that_every_machine_has) {
     if (!made && made.error().code == std::errc::invalid_argument &&
         ::access("/sys/devices/system/node/node0", F_OK) != 0)
         GTEST_SKIP() << "this kernel knows no NUMA nodes";
+    if (!made && made.error().code == std::errc::function_not_supported)
+        GTEST_SKIP() << "no mbind here";
     EXPECT_TRUE(made) << made.error().advice;
 }
 

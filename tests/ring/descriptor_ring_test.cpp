@@ -23,6 +23,11 @@ struct post {
     std::uint32_t id, length;
     friend bool operator==(const post&, const post&) = default;
 };
+// Its phase is the lowest bit of the first word.
+struct low_phase {
+    std::uint32_t word, number;
+    friend bool operator==(const low_phase&, const low_phase&) = default;
+};
 
 } // namespace
 
@@ -33,6 +38,11 @@ struct noria::descriptor_traits<completion> {
 template <>
 struct noria::descriptor_traits<post> {
     static constexpr std::size_t word_offset = offsetof(post, length);
+};
+template <>
+struct noria::descriptor_traits<low_phase> {
+    static constexpr std::size_t word_offset = offsetof(low_phase, word);
+    static constexpr std::uint32_t owner_bit = 1;
 };
 
 namespace {
@@ -50,6 +60,9 @@ void number(completion& c, std::uint32_t n) {
 }
 void number(post& p, std::uint32_t n) {
     p = {(std::uint64_t{n} << 32) + ~n, n * 7, ~n & 0x7fff'ffff};
+}
+void number(low_phase& p, std::uint32_t n) {
+    p = {~n << 1, n};
 }
 template <class D>
 D numbered(std::uint32_t n) {
@@ -130,6 +143,7 @@ TEST(descriptor_ring, behaves_like_a_deque) {
     static_ring_behaves<completion, 3>();
     static_ring_behaves<post, 3>();
     static_ring_behaves<post, 64>();
+    static_ring_behaves<low_phase, 20>();
 }
 
 TEST(descriptor_ring, behaves_like_a_deque_in_lent_slots_that_hold_rubbish) {
@@ -166,6 +180,25 @@ TEST(descriptor_ring, holds_exactly_its_capacity_lap_after_lap) {
             ASSERT_EQ(writer.space(), 5u);
         }
     }
+}
+
+TEST(descriptor_ring, rings_once_a_publication) {
+    struct counting_bell {
+        std::vector<std::uint32_t>& rung;
+        void ring(std::uint32_t tail) const noexcept { rung.push_back(tail); }
+    };
+    std::vector<std::uint32_t> rung;
+    const counting_bell bell{rung};
+    descriptor_ring<post, {.capacity = 5}> ring(0xffff'fffe);
+    auto [writer, reader] = ring.split();
+    writer.publish(bell);
+    EXPECT_TRUE(rung.empty());
+    EXPECT_EQ(writer.write_burst(std::vector<post>(3)), 3u);
+    EXPECT_TRUE(writer.write({}));
+    EXPECT_TRUE(rung.empty());
+    writer.publish(bell);
+    writer.publish(bell);
+    EXPECT_EQ(rung, std::vector<std::uint32_t>{2});
 }
 
 // A burst comes whole: the reader, which asks for more than any burst, always stops at the end of one. (Not a

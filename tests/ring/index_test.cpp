@@ -13,6 +13,8 @@ static_assert(items_between(0xffff'fffe, 3) == 5);
 static_assert(full_index(0xffff'fffe, 3) == 1);
 static_assert(before(0xffff'fffe, 3) && !before(3, 0xffff'fffe) && !before(5, 5));
 static_assert(run_at(6, 4, 7).offset == 6 && run_at(6, 4, 7).first == 2 && run_at(6, 4, 7).second == 2);
+static_assert(mirrored_run_at(14, 8, 7).offset == 6 && mirrored_run_at(14, 8, 7).first == 8 &&
+              mirrored_run_at(14, 8, 7).second == 0);
 
 // The arithmetic repeated with 64-bit indices, which do not wrap, around every seam of the 32-bit ones.
 constexpr std::uint64_t seams[] = {std::uint64_t{1} << 31, std::uint64_t{1} << 32, std::uint64_t{1} << 33};

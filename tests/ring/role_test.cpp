@@ -13,11 +13,14 @@ namespace {
 using namespace noria;
 using watch = detail::role_watch<std_sync, true>;
 using hold = detail::role_hold<std_sync>;
+using claim = detail::role_claim<std_sync>;
+using detail::role;
 
 // Outside checked mode the watch takes no room and no time.
 static_assert(std::is_empty_v<detail::role_watch<std_sync, false>>);
 static_assert(std::is_nothrow_move_constructible_v<watch> && !std::is_copy_constructible_v<watch>);
 static_assert(std::is_nothrow_move_constructible_v<hold> && !std::is_copy_constructible_v<hold>);
+static_assert(std::is_nothrow_move_constructible_v<claim> && !std::is_copy_constructible_v<claim>);
 
 TEST(role_hold, counts_a_handle_once_wherever_it_moves) {
     hold::counter handles{0};
@@ -32,6 +35,35 @@ TEST(role_hold, counts_a_handle_once_wherever_it_moves) {
         EXPECT_EQ(handles.load(), 2u);
     }
     EXPECT_EQ(handles.load(), 0u);
+}
+
+TEST(role_claim, is_held_once_wherever_it_moves_and_leaves_the_other_role_alone) {
+    claim::word taken{0};
+    {
+        claim first(taken, role::producer);
+        EXPECT_TRUE(first);
+        EXPECT_FALSE(claim(taken, role::producer)); // and its end frees nothing
+        EXPECT_FALSE(claim(taken, role::producer));
+        claim moved(std::move(first));
+        EXPECT_FALSE(first);
+        EXPECT_TRUE(moved);
+        EXPECT_FALSE(claim(taken, role::producer));
+        {
+            claim other(taken, role::consumer);
+            EXPECT_TRUE(other);
+        }
+        EXPECT_TRUE(claim(taken, role::consumer));
+        EXPECT_FALSE(claim(taken, role::producer));
+    }
+    EXPECT_EQ(taken.load(), 0u);
+    EXPECT_TRUE(claim(taken, role::producer));
+}
+
+TEST(role_claim, can_be_let_go_for_a_holder_that_is_gone) {
+    claim::word taken{3};
+    claim::let_go(taken, role::producer);
+    EXPECT_TRUE(claim(taken, role::producer));
+    EXPECT_FALSE(claim(taken, role::consumer));
 }
 
 TEST(role_watch, lets_calls_follow_one_another) {

@@ -43,6 +43,8 @@ struct noting_sync {
         T exchange(T value, std::memory_order order) noexcept { return value_.exchange(value, order); }
         T fetch_add(T value, std::memory_order order) noexcept { return value_.fetch_add(value, order); }
         T fetch_sub(T value, std::memory_order order) noexcept { return value_.fetch_sub(value, order); }
+        T fetch_or(T bits, std::memory_order order) noexcept { return value_.fetch_or(bits, order); }
+        T fetch_and(T bits, std::memory_order order) noexcept { return value_.fetch_and(bits, order); }
 
       private:
         std::atomic<T> value_;
@@ -61,6 +63,7 @@ struct noting_sync {
     static void write(cell<T>& to, const T& from) noexcept {
         to.value_ = from;
     }
+    static void prefetch_read(const void*) noexcept {}
     static void prefetch_write(const void* address) noexcept { prefetched.push_back(address); }
 };
 

@@ -21,7 +21,8 @@ CHEAP_ROOMS = {"ring", "poll", "wire", "stats"}
 def limit(header):
     if header == "noria/noria.hpp":
         return 40_000
-    return 27_000 if header.split("/")[1].removesuffix(".hpp") in CHEAP_ROOMS else 32_000
+    room, *header_in_room = header.removeprefix("noria/").split("/")
+    return 27_000 if room in CHEAP_ROOMS and header_in_room else 32_000  # a whole room may cost more than one header of it
 
 
 def cost(root, header):

@@ -8,7 +8,9 @@ import tree
 def check(root):
     # Umbrellas and fwd.hpp say nothing of their own; the consumers test them.
     tested = {header[len("noria/"):-len(".hpp")] for header in tree.headers(root) if tree.room(header)}
-    tests = {path.relative_to(root / "tests").as_posix()[:-len("_test.cpp")] for path in root.glob("tests/**/*_test.cpp")}
+    # What is proved lies across headers: the folder of the explorer has an order of its own.
+    tests = {path.relative_to(root / "tests").as_posix()[:-len("_test.cpp")] for path in root.glob("tests/**/*_test.cpp")
+             if path.parent.name != "explorer"}
     for name in sorted(tested - tests):
         yield f"include/noria/{name}.hpp: has no test: write tests/{name}_test.cpp."
     for name in sorted(tests - tested):

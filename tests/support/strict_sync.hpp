@@ -20,6 +20,7 @@ struct strict_sync {
         atomic& operator=(const atomic&) = delete;
         T load(std::memory_order order) const noexcept { return value_.load(order); }
         void store(T value, std::memory_order order) noexcept { value_.store(value, order); }
+        T exchange(T value, std::memory_order order) noexcept { return value_.exchange(value, order); }
         T fetch_add(T value, std::memory_order order) noexcept { return value_.fetch_add(value, order); }
         T fetch_sub(T value, std::memory_order order) noexcept { return value_.fetch_sub(value, order); }
 
@@ -38,6 +39,11 @@ struct strict_sync {
     template <class T>
     static void write(cell<T>& to, const std::type_identity_t<T>& from) noexcept {
         to.value = from;
+    }
+
+    template <class T>
+    static atomic<T>& at(std::byte* bytes) noexcept {
+        return *reinterpret_cast<atomic<T>*>(bytes);
     }
 
     static void prefetch_read(const void*) noexcept {}

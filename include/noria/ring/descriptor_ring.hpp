@@ -10,6 +10,7 @@
 #include "noria/core/contract.hpp"
 #include "noria/core/sync.hpp"
 #include "noria/ring/descriptor.hpp"
+#include "noria/ring/doorbell.hpp"
 #include "noria/ring/index.hpp"
 #include "noria/ring/role.hpp"
 #include "noria/ring/storage.hpp"
@@ -17,7 +18,9 @@
 // A one-way ring of descriptors in memory that a driver and its device share. There is no index to poll: a
 // bit in each descriptor says whose it is, and means the opposite on every lap, so nobody has to clear it.
 // Payload and ownership arrive in one cache line, hence in one hop. The reader says how far it got in a word
-// of its own, once a burst, like the consumer index of a completion queue.
+// of its own, once a burst, like the consumer index of a completion queue. Two of them, one for posts and one
+// for completions, are what NVMe and mlx5 have; where the device answers in the slot that was posted, take
+// device_ring.hpp.
 
 namespace noria::inline NORIA_ABI {
 
@@ -28,7 +31,7 @@ struct descriptor_ring_options {
 
 // Thread: made, split and destroyed by one thread at a time, as spsc_ring. Memory: the slots and two cache
 // lines.
-template <owned_descriptor D, descriptor_ring_options Options, class Sync = std_sync>
+template <phase_descriptor D, descriptor_ring_options Options, class Sync = std_sync>
 class basic_descriptor_ring {
     using counter = typename Sync::template atomic<std::uint32_t>;
 
@@ -80,19 +83,11 @@ class basic_descriptor_ring {
     [[nodiscard]] std::uint32_t capacity() const noexcept { return storage_.capacity(); }
 
   private:
-    static constexpr std::uint32_t owner_bit = std::uint32_t{1} << 31;
-
-    // The ownership bit that a descriptor carries when it is written at `index`: set on the first lap. The
-    // bit above the mask counts laps, and changes sides once a lap across the wrap at 2^32 too.
-    [[nodiscard]] static constexpr std::uint32_t owned_at(std::uint32_t index, std::uint32_t mask) noexcept {
-        return (index & (mask + 1)) == 0 ? owner_bit : 0;
-    }
-
     // Every slot looks as it did a lap before its first use.
     void disown(std::uint32_t start) noexcept {
         const std::uint32_t mask = storage_.mask();
         for (std::uint32_t index = start; index != start + mask + 1; ++index)
-            storage_.slots()[index & mask].word.store(owned_at(index, mask) ^ owner_bit,
+            storage_.slots()[index & mask].word.store(owner_at<D>(index, mask) ^ slot_type::owner_bit,
                                                       std::memory_order_relaxed);
     }
 
@@ -103,7 +98,7 @@ class basic_descriptor_ring {
 };
 
 // Hands descriptors over. Move-only; one thread at a time. Progress: every call is wait-free.
-template <owned_descriptor D, descriptor_ring_options Options, class Sync>
+template <phase_descriptor D, descriptor_ring_options Options, class Sync>
 class alignas(thread_gap) basic_descriptor_ring<D, Options, Sync>::writer {
   public:
     using value_type = D;
@@ -125,8 +120,8 @@ class alignas(thread_gap) basic_descriptor_ring<D, Options, Sync>::writer {
         return free;
     }
 
-    // Writes one descriptor behind those not yet published; false where the ring is full. Precondition: the
-    // top bit of its ownership word is clear.
+    // Writes one descriptor behind those not yet published; false where the ring is full. Precondition: its
+    // ownership bit is clear.
     [[nodiscard]] bool write(const D& descriptor) noexcept {
         watch_.begin();
         const bool fits = next_ != full_ || look() != 0;
@@ -151,14 +146,17 @@ class alignas(thread_gap) basic_descriptor_ring<D, Options, Sync>::writer {
         return next_ - before;
     }
 
-    // Lets the reader see all that was written since the last time, at once: the doorbell.
-    void publish() noexcept {
+    // Lets the reader see all that was written since the last time, at once, and then rings, if that was
+    // anything at all.
+    template <doorbell Bell = no_doorbell>
+    void publish(const Bell& bell = {}) noexcept {
         watch_.begin();
         if (published_ != next_) {
-            // Partner: the load in reap(). The first ownership word goes out last: a reader that does not see
-            // it stops before the rest, and one that does sees everything written before.
-            slots_[published_ & mask_].word.store(first_word_, std::memory_order_release);
+            // The first ownership word goes out last: a reader that does not see it stops before the rest,
+            // and one that does sees everything written before.
+            slots_[published_ & mask_].hand_over(first_word_);
             published_ = next_;
+            bell.ring(next_);
         }
         watch_.end();
     }
@@ -181,15 +179,15 @@ class alignas(thread_gap) basic_descriptor_ring<D, Options, Sync>::writer {
 
     void store(const D& descriptor) noexcept {
         const std::uint32_t bare = slot_type::word_of(descriptor);
-        NORIA_EXPECTS(bare < owner_bit,
-                      "the top bit of the ownership word belongs to the ring: leave it clear");
-        const std::uint32_t word = bare | owned_at(next_, mask_);
+        NORIA_EXPECTS((bare & slot_type::owner_bit) == 0,
+                      "the ownership bit of a descriptor belongs to the ring: leave it clear");
+        const std::uint32_t word = bare | owner_at<D>(next_, mask_);
         slot_type& slot = slots_[next_ & mask_];
         slot.put(descriptor);
         if (next_ == published_)
             first_word_ = word;
         else
-            slot.word.store(word, std::memory_order_relaxed); // ordered by the release of the first
+            slot.word.store(word, std::memory_order_relaxed); // ordered by the hand-over of the first
         ++next_;
     }
 
@@ -207,7 +205,7 @@ class alignas(thread_gap) basic_descriptor_ring<D, Options, Sync>::writer {
 };
 
 // Takes descriptors off. Move-only; one thread at a time. Progress: every call is wait-free.
-template <owned_descriptor D, descriptor_ring_options Options, class Sync>
+template <phase_descriptor D, descriptor_ring_options Options, class Sync>
 class alignas(thread_gap) basic_descriptor_ring<D, Options, Sync>::reader {
   public:
     using value_type = D;
@@ -216,22 +214,16 @@ class alignas(thread_gap) basic_descriptor_ring<D, Options, Sync>::reader {
     reader& operator=(reader&&) = delete;
 
     // Copies out the descriptors that are ours, in order, at most descriptors.size() of them; their ownership
-    // bits come out clear. An empty ring costs one load and no store.
+    // bits come out clear. An empty ring costs a look at one cache line and no store.
     [[nodiscard]] std::uint32_t reap(std::span<D> descriptors) noexcept {
         watch_.begin();
-        std::uint32_t next = next_;
-        for (D& descriptor : descriptors) {
-            const slot_type& slot = slots_[next & mask_];
-            // Partner: the store in publish(). Payload and later words are written before we read them.
-            const std::uint32_t word = slot.word.load(std::memory_order_acquire);
-            if (((word ^ owned_at(next, mask_)) & owner_bit) != 0)
-                break;
-            slot.get(descriptor);
-            slot_type::set_word(descriptor, word & ~owner_bit);
-            ++next;
-        }
-        const std::uint32_t count = next - next_;
+        const std::uint32_t most =
+            descriptors.size() <= mask_ ? static_cast<std::uint32_t>(descriptors.size()) : mask_ + 1;
+        const std::uint32_t count = detail::handed_over(slots_, next_, most, mask_);
+        for (std::uint32_t i = 0; i != count; ++i)
+            slots_[(next_ + i) & mask_].take(descriptors[i]);
         if (count != 0) {
+            const std::uint32_t next = next_ + count;
             // Partner: the load in look(). We have read the slots before the writer writes over them.
             consumed_.store(next, std::memory_order_release);
             next_ = next;
@@ -256,7 +248,7 @@ class alignas(thread_gap) basic_descriptor_ring<D, Options, Sync>::reader {
 };
 
 // The ring as programs name it.
-template <owned_descriptor D, descriptor_ring_options Options>
+template <phase_descriptor D, descriptor_ring_options Options>
 using descriptor_ring = basic_descriptor_ring<D, Options>;
 
 } // namespace noria::inline NORIA_ABI

@@ -58,4 +58,10 @@ struct slot_run {
     return {offset, count - second, second};
 }
 
+// The same where slot mask + 1 is slot 0 again, because the memory is mapped twice: one stretch always.
+[[nodiscard]] constexpr slot_run mirrored_run_at(std::uint32_t index, std::uint32_t count,
+                                                 std::uint32_t mask) noexcept {
+    return {index & mask, count, 0};
+}
+
 } // namespace noria::inline NORIA_ABI

@@ -44,6 +44,45 @@ class role_watch<Sync, false> {
     void open() noexcept {}
 };
 
+// The two roles, as bits of the word of a ring that says which are taken.
+enum class role : std::uint32_t { producer = 1, consumer = 2 };
+
+// Keeps one role taken for as long as it lives, or is empty where the role was taken before. The word itself
+// hands the role on: from thread to thread, and from process to process.
+template <class Sync>
+class role_claim {
+  public:
+    using word = typename Sync::template atomic<std::uint32_t>;
+
+    role_claim(word& taken, role which) noexcept : role_(which) {
+        // Partner: the fetch_and in let_go(). The last holder's doings in this role are seen by the next.
+        const std::uint32_t before = taken.fetch_or(bit(which), std::memory_order_acquire);
+        if ((before & bit(which)) == 0)
+            taken_ = &taken;
+    }
+    role_claim(role_claim&& other) noexcept
+        : taken_(std::exchange(other.taken_, nullptr)), role_(other.role_) {}
+    ~role_claim() {
+        if (taken_)
+            let_go(*taken_, role_);
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return taken_ != nullptr; }
+
+    static void let_go(word& taken, role which) noexcept {
+        // Partner: the fetch_or in the constructor. What was done in this role is done before it is free.
+        taken.fetch_and(~bit(which), std::memory_order_release);
+    }
+
+  private:
+    [[nodiscard]] static constexpr std::uint32_t bit(role which) noexcept {
+        return static_cast<std::uint32_t>(which);
+    }
+
+    word* taken_ = nullptr;
+    role role_;
+};
+
 // Counts a handle among the living for as long as it is. Relaxed: whoever splits a ring again has
 // synchronised with the threads that held its handles, and is only reminded here.
 template <class Sync>

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <bit>
 #include <cstdint>
 #include <span>
 #include <type_traits>
@@ -10,10 +9,12 @@
 
 #include "noria/core/cacheline.hpp"
 #include "noria/core/contract.hpp"
+#include "noria/core/result.hpp"
 #include "noria/core/sync.hpp"
 #include "noria/ring/concepts.hpp"
 #include "noria/ring/index.hpp"
 #include "noria/ring/role.hpp"
+#include "noria/ring/space.hpp"
 #include "noria/ring/storage.hpp"
 #include "noria/ring/token.hpp"
 
@@ -35,11 +36,18 @@ struct spsc_options {
     std::uint32_t capacity;
     // How many cache lines ahead the producer asks for, at most a quarter of the ring.
     std::uint32_t write_prefetch_lines = 16;
+    // How many cache lines ahead the consumer asks for, likewise, and only for what has arrived.
+    std::uint32_t read_prefetch_lines = 16;
     // Items the consumer may hold back before it returns their slots; 0 is an eighth of the capacity. It
     // holds back nothing once it has taken the last item it knows of.
     std::uint32_t return_chunk = 0;
     // Both sides run on one core: no line has to be asked for.
     bool same_core = false;
+    // The slots lent are mapped twice, back to back, and every token is one span (noria/ring/mirrored.hpp).
+    bool mirrored = false;
+    // Another process writes the memory too: an index of its that cannot be right is not believed, and counts
+    // as full or empty. noria/ring/shared.hpp sets this.
+    bool shared = false;
 };
 
 // Thread: the ring is made, split and destroyed by one thread at a time, which has synchronised (by a join,
@@ -72,14 +80,17 @@ class basic_spsc_ring {
     // Precondition: slots.size() >= slots_for(capacity), and the slots outlive the ring.
     basic_spsc_ring(std::span<slot_type> slots, std::uint32_t capacity, std::uint32_t start = 0) noexcept
         requires(Options.capacity == dynamic)
-        : storage_(slots, capacity), tail_(start), head_(start) {}
+        : storage_(slots, capacity), tail_(start), head_(start) {
+        NORIA_EXPECTS(!Options.mirrored || slots.size() == 2 * std::size_t{slots_for(capacity)},
+                      "lend a mirrored ring both mappings of exactly slots_for(capacity) slots");
+    }
 
     basic_spsc_ring(const basic_spsc_ring&) = delete;
     basic_spsc_ring& operator=(const basic_spsc_ring&) = delete;
 
     // Destroys what nobody took out. Precondition: both handles are gone.
     ~basic_spsc_ring() {
-        NORIA_EXPECTS(handles_.load(std::memory_order_relaxed) == 0,
+        NORIA_EXPECTS(taken_.load(std::memory_order_relaxed) == 0,
                       "a ring outlives its producer and its consumer");
         destroy(storage_.slots(), storage_.mask(), head_.load(std::memory_order_relaxed),
                 tail_.load(std::memory_order_relaxed));
@@ -88,33 +99,52 @@ class basic_spsc_ring {
     // The two handles; they carry on where the last pair stopped. Precondition: no handle of this ring is
     // alive.
     [[nodiscard]] roles split() noexcept {
-        NORIA_EXPECTS(handles_.load(std::memory_order_relaxed) == 0,
+        NORIA_EXPECTS(taken_.load(std::memory_order_relaxed) == 0,
                       "one producer and one consumer: drop the old pair");
-        return {producer(*this), consumer(*this)};
+        return {producer(*this, {taken_, role::producer}), consumer(*this, {taken_, role::consumer})};
     }
+
+    // One handle, for threads or processes that come and go each on its own; it carries on where the last one
+    // stopped. Any thread, wait-free. Fails where the role is taken.
+    [[nodiscard]] result<producer> open_producer() noexcept {
+        claim mine(taken_, role::producer);
+        if (!mine)
+            return make_error(std::errc::device_or_resource_busy,
+                              "the ring has a producer: drop its handle, or reclaim it from a dead process");
+        return producer(*this, std::move(mine));
+    }
+    [[nodiscard]] result<consumer> open_consumer() noexcept {
+        claim mine(taken_, role::consumer);
+        if (!mine)
+            return make_error(std::errc::device_or_resource_busy,
+                              "the ring has a consumer: drop its handle, or reclaim it from a dead process");
+        return consumer(*this, std::move(mine));
+    }
+
+    // Frees the role of a process that died with its handle. Precondition: it is known to be dead (waitpid, a
+    // pidfd), not merely silent: a handle that lives on would run beside the next. What it had committed
+    // stays in the ring, what it had only reserved never was; items that a consumer took but whose slots it
+    // had not yet returned (less than a return chunk) are seen again by the next.
+    void reclaim_producer() noexcept { claim::let_go(taken_, role::producer); }
+    void reclaim_consumer() noexcept { claim::let_go(taken_, role::consumer); }
 
     // Items that fit: exactly what was asked for. Any thread.
     [[nodiscard]] std::uint32_t capacity() const noexcept { return storage_.capacity(); }
 
   private:
-    static constexpr bool asks_ahead = Options.write_prefetch_lines != 0 && !Options.same_core;
-    static constexpr std::uint32_t slots_per_line =
-        sizeof(slot_type) < cache_line
-            ? static_cast<std::uint32_t>(std::bit_floor(cache_line / sizeof(slot_type)))
-            : 1;
+    using role = detail::role;
+    using claim = detail::role_claim<Sync>;
 
-    // Slots to stay ahead of the producer. Below 16 lines both sides meet in the same few lines, and asking
-    // for them early only takes them away from the consumer.
-    [[nodiscard]] std::uint32_t window() const noexcept {
-        const std::uint32_t lines = capacity() / slots_per_line;
-        if (lines < 16)
-            return 0;
-        return slots_per_line *
-               (Options.write_prefetch_lines < lines / 4 ? Options.write_prefetch_lines : lines / 4);
-    }
+    static_assert(!Options.shared || Options.capacity != dynamic,
+                  "a ring that processes share has its slots inside: give it a capacity");
+    static_assert(!Options.mirrored || (Options.capacity == dynamic && plain_element<T>),
+                  "a mirrored ring lends its memory (capacity = dynamic) and carries plain data");
 
-    [[nodiscard]] std::uint32_t return_chunk() const noexcept {
-        return Options.return_chunk != 0 ? Options.return_chunk : capacity() / 8;
+    static constexpr std::uint32_t lines_to_write = Options.same_core ? 0 : Options.write_prefetch_lines;
+    static constexpr std::uint32_t lines_to_read = Options.same_core ? 0 : Options.read_prefetch_lines;
+
+    [[nodiscard]] static slot_run run(std::uint32_t index, std::uint32_t count, std::uint32_t mask) noexcept {
+        return Options.mirrored ? mirrored_run_at(index, count, mask) : run_at(index, count, mask);
     }
 
     static void destroy(slot_type* slots, std::uint32_t mask, std::uint32_t from, std::uint32_t to) noexcept {
@@ -124,7 +154,7 @@ class basic_spsc_ring {
     }
 
     ring_storage<slot_type, Options.capacity> storage_;
-    atomic<std::uint32_t> handles_{0}; // alive; touched by split and by the ends of handles only
+    atomic<std::uint32_t> taken_{0}; // the roles; touched by the beginnings and ends of handles only
     alignas(thread_gap) atomic<std::uint32_t> tail_; // written by the producer
     alignas(thread_gap) atomic<std::uint32_t> head_; // written by the consumer
 };
@@ -147,14 +177,14 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::producer {
     // As many slots as are free, at most `count`.
     [[nodiscard]] reserve_token<producer> reserve(std::uint32_t count) noexcept {
         watch_.begin();
-        const std::uint32_t free = prepare(count);
+        const std::uint32_t free = room(count);
         return open(free < count ? free : count);
     }
 
     // `count` slots, or none where fewer are free.
     [[nodiscard]] reserve_token<producer> reserve_exact(std::uint32_t count) noexcept {
         watch_.begin();
-        return open(prepare(count) < count ? 0 : count);
+        return open(room(count) < count ? 0 : count);
     }
 
     // Puts one item in. False where the ring is full: the argument is then as it was.
@@ -169,58 +199,40 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::producer {
         return push(std::move(item));
     }
 
+    // False where the consumer's index cannot be right: the process at the other end has gone wrong, and the
+    // ring counts as full until it is. Not for the data path: it looks at the other side's line.
+    [[nodiscard]] bool sound() const noexcept
+        requires(Options.shared)
+    {
+        return space_.sound();
+    }
+
   private:
     friend basic_spsc_ring;
     friend detail::burst_token<producer>;
 
-    explicit producer(basic_spsc_ring& ring) noexcept
-        : hold_(ring.handles_), tail_(ring.tail_), head_(ring.head_), slots_(ring.storage_.slots()),
-          mask_(ring.storage_.mask()), capacity_(ring.capacity()), window_(ring.window()),
-          next_(tail_.load(std::memory_order_relaxed)),
-          full_(full_index(head_.load(std::memory_order_relaxed), capacity_)), asked_(next_) {}
+    producer(basic_spsc_ring& ring, claim mine) noexcept
+        : claim_(std::move(mine)), tail_(ring.tail_),
+          space_(ring.head_, ring.storage_.slots(), ring.storage_.mask(), ring.capacity(), lines_to_write,
+                 tail_.load(std::memory_order_relaxed)) {}
 
-    // The free slots, looked up where fewer than `wanted` are known of.
-    [[nodiscard]] std::uint32_t room(std::uint32_t wanted) noexcept {
-        if (full_ - next_ < wanted) {
-            // Partner: the consumer's store in give_back(). What it read there is read before we write over
-            // it.
-            const std::uint32_t head = head_.load(std::memory_order_acquire);
-            const std::uint32_t full = full_index(head, capacity_);
-            if (full == next_)
-                return 0; // a poll that fails writes nothing, not even what only we read
-            full_ = full;
-        }
-        return full_ - next_;
-    }
-
-    // The free slots, and the lines of the next `count` plus the window asked for as far as they are known to
-    // be free. The look-up is due when the window runs short, not when the ring is full: that would be too
-    // late.
-    [[nodiscard]] std::uint32_t prepare(std::uint32_t count) noexcept {
-        const std::uint32_t wanted = (count < capacity_ ? count : capacity_) + window_;
-        const std::uint32_t free = room(wanted);
-        if (asks_ahead && window_ != 0) {
-            const std::uint32_t limit = next_ + (free < wanted ? free : wanted);
-            if (before(asked_, next_))
-                asked_ = next_; // what has been published meanwhile is the consumer's
-            for (; !before(limit, asked_ + slots_per_line); asked_ += slots_per_line)
-                Sync::prefetch_write(&slots_[asked_ & mask_]);
-        }
-        return free;
+    [[nodiscard]] std::uint32_t room(std::uint32_t count) noexcept {
+        return lines_to_write != 0 ? space_.prepare(count) : space_.room(count);
     }
 
     [[nodiscard]] reserve_token<producer> open(std::uint32_t count) noexcept {
         watch_.open();
-        return {this, slots_, run_at(next_, count, mask_)};
+        return {this, space_.slots(), run(space_.next(), count, space_.mask())};
     }
 
     template <class Item>
     [[nodiscard]] bool push(Item&& item) noexcept {
         watch_.begin();
-        const bool new_line = asks_ahead && next_ % slots_per_line == 0;
-        const bool fits = (new_line ? prepare(slots_per_line) : room(1)) != 0;
+        const bool ask = lines_to_write != 0 && space_.at_new_line();
+        const bool fits = (ask ? space_.prepare(detail::slots_per_line<slot_type>) : space_.room(1)) != 0;
         if (fits) {
-            detail::fill_slot<T, Sync>(slots_[next_ & mask_], std::forward<Item>(item));
+            detail::fill_slot<T, Sync>(space_.slots()[space_.next() & space_.mask()],
+                                       std::forward<Item>(item));
             publish(1);
         }
         watch_.end();
@@ -228,10 +240,10 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::producer {
     }
 
     void publish(std::uint32_t count) noexcept {
-        const std::uint32_t next = next_ + count;
+        const std::uint32_t next = space_.next() + count;
         // Partner: the consumer's load in ready(). The slots are written before it sees that they are.
         tail_.store(next, std::memory_order_release);
-        next_ = next; // after the publication, which the other side waits for
+        space_.advance_to(next);
     }
 
     // The end of a token.
@@ -242,17 +254,10 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::producer {
     }
     void drop() noexcept { watch_.end(); }
 
-    detail::role_hold<Sync> hold_;
+    claim claim_;
     [[no_unique_address]] detail::role_watch<Sync> watch_;
     atomic<std::uint32_t>& tail_;
-    const atomic<std::uint32_t>& head_;
-    slot_type* slots_;
-    std::uint32_t mask_;
-    std::uint32_t capacity_;
-    std::uint32_t window_;
-    std::uint32_t next_;  // index of the next slot to write
-    std::uint32_t full_;  // index that may not be written, as far as we know
-    std::uint32_t asked_; // index up to which lines have been asked for
+    detail::free_space<slot_type, Sync, Options.shared> space_;
 };
 
 // Takes items out. Move-only; one thread at a time, which need not be the one that called split().
@@ -268,16 +273,18 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::consumer {
     consumer(consumer&&) noexcept = default;
     consumer& operator=(consumer&&) = delete;
     ~consumer() {
-        if (hold_ && returned_ != next_)
-            give_back(next_);
+        if (claim_)
+            space_.give_back_all();
     }
 
     // As many items as have arrived, at most `count`.
     [[nodiscard]] peek_token<consumer> peek(std::uint32_t count) noexcept {
         watch_.begin();
         const std::uint32_t arrived = ready(count);
+        if (lines_to_read != 0)
+            space_.look_ahead(count, arrived);
         watch_.open();
-        return {this, slots_, run_at(next_, arrived < count ? arrived : count, mask_)};
+        return {this, space_.slots(), run(space_.next(), arrived < count ? arrived : count, space_.mask())};
     }
 
     // Takes one item out. False where the ring is empty: the argument is then as it was.
@@ -287,49 +294,45 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::consumer {
         watch_.begin();
         const bool any = ready(1) != 0;
         if (any) {
-            detail::empty_slot<T, Sync>(slots_[next_ & mask_], item);
+            detail::empty_slot<T, Sync>(space_.slots()[space_.next() & space_.mask()], item);
             take(1);
         }
         watch_.end();
         return any;
     }
 
+    // False where the producer's index cannot be right; the ring then counts as empty. As the producer's.
+    [[nodiscard]] bool sound() const noexcept
+        requires(Options.shared)
+    {
+        return items_between(space_.next(), tail_.load(std::memory_order_relaxed)) <= Options.capacity;
+    }
+
   private:
     friend basic_spsc_ring;
     friend detail::burst_token<consumer>;
 
-    explicit consumer(basic_spsc_ring& ring) noexcept
-        : hold_(ring.handles_), tail_(ring.tail_), head_(ring.head_), slots_(ring.storage_.slots()),
-          mask_(ring.storage_.mask()), chunk_(ring.return_chunk()),
-          next_(head_.load(std::memory_order_relaxed)), seen_(tail_.load(std::memory_order_relaxed)),
-          returned_(next_) {}
+    consumer(basic_spsc_ring& ring, claim mine) noexcept
+        : claim_(std::move(mine)), tail_(ring.tail_),
+          space_(ring.head_, ring.storage_.slots(), ring.storage_.mask(), ring.capacity(),
+                 Options.return_chunk, lines_to_read),
+          seen_(space_.next()) {}
 
     // The items that have arrived, looked up where fewer than `wanted` are known of.
     [[nodiscard]] std::uint32_t ready(std::uint32_t wanted) noexcept {
-        if (seen_ - next_ < wanted) {
+        if (seen_ - space_.next() < wanted) {
             // Partner: the producer's store in publish(). The slots are written before we read them.
             const std::uint32_t tail = tail_.load(std::memory_order_acquire);
-            if (tail == next_)
+            if (tail == space_.next() || (Options.shared && tail - space_.next() > Options.capacity))
                 return 0; // a poll that fails writes nothing, not even what only we read
             seen_ = tail;
         }
-        return seen_ - next_;
+        return seen_ - space_.next();
     }
 
-    // Slots go back in chunks, so that the producer's look at our index finds many; and all of them with the
-    // last item we know of, so that a consumer that goes to sleep holds nothing back.
     void take(std::uint32_t count) noexcept {
-        const std::uint32_t next = next_ + count;
-        destroy(slots_, mask_, next_, next);
-        if (next - returned_ >= chunk_ || next == seen_)
-            give_back(next);
-        next_ = next;
-    }
-
-    void give_back(std::uint32_t next) noexcept {
-        // Partner: the producer's load in room(). We have read the slots before it writes over them.
-        head_.store(next, std::memory_order_release);
-        returned_ = next;
+        destroy(space_.slots(), space_.mask(), space_.next(), space_.next() + count);
+        space_.take(count, seen_);
     }
 
     // The end of a token.
@@ -340,16 +343,11 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::consumer {
     }
     void drop() noexcept { watch_.end(); }
 
-    detail::role_hold<Sync> hold_;
+    claim claim_;
     [[no_unique_address]] detail::role_watch<Sync> watch_;
     const atomic<std::uint32_t>& tail_;
-    atomic<std::uint32_t>& head_;
-    slot_type* slots_;
-    std::uint32_t mask_;
-    std::uint32_t chunk_;
-    std::uint32_t next_;     // index of the next item to take
-    std::uint32_t seen_;     // index up to which items have arrived, as far as we know
-    std::uint32_t returned_; // index up to which slots have gone back
+    detail::used_space<slot_type, Sync> space_;
+    std::uint32_t seen_; // index up to which items have arrived, as far as we know
 };
 
 // The ring as programs name it: between two threads of this machine.

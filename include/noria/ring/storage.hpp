@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <new>
 #include <span>
@@ -43,22 +44,44 @@ using ring_slot =
     typename std::conditional_t<plain_element<T>, std::type_identity<typename Sync::template cell<T>>,
                                 std::type_identity<raw_slot<T>>>::type;
 
+// The slot of a ring in which each slot is published by itself: the mark that does so lies beside the item,
+// in the same cache line. The mark is the ring's.
+template <ring_element T, class Sync>
+struct alignas(ring_slot<T, Sync>) alignas(sizeof(ring_slot<T, Sync>) + 4 < cache_line
+                                               ? std::bit_ceil(sizeof(ring_slot<T, Sync>) + 4)
+                                               : cache_line) marked_slot {
+    ring_slot<T, Sync> item;
+    typename Sync::template atomic<std::uint32_t> mark;
+};
+
 namespace detail {
+
+// Where the item lies in a slot.
+template <class Slot>
+[[nodiscard]] inline Slot& item_in(Slot& slot) noexcept {
+    return slot;
+}
+template <class T, class Sync>
+[[nodiscard]] inline ring_slot<T, Sync>& item_in(marked_slot<T, Sync>& slot) noexcept {
+    return slot.item;
+}
 
 template <class T, class Sync, class Slot, class Item>
 inline void fill_slot(Slot& slot, Item&& item) noexcept {
-    if constexpr (std::is_same_v<Slot, raw_slot<T>>)
-        slot.construct(std::forward<Item>(item));
+    auto& here = item_in(slot);
+    if constexpr (std::is_same_v<decltype(here), raw_slot<T>&>)
+        here.construct(std::forward<Item>(item));
     else
-        Sync::write(slot, item);
+        Sync::write(here, item);
 }
 
 template <class T, class Sync, class Slot>
 inline void empty_slot(Slot& slot, T& out) noexcept {
-    if constexpr (std::is_same_v<Slot, raw_slot<T>>)
-        out = std::move(slot.value);
+    auto& here = item_in(slot);
+    if constexpr (std::is_same_v<decltype(here), raw_slot<T>&>)
+        out = std::move(here.value);
     else
-        Sync::read(slot, out);
+        Sync::read(here, out);
 }
 
 } // namespace detail

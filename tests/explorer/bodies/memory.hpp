@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+
+#include "explorer/explorer.hpp"
+#include "noria/memory/page.hpp"
+#include "noria/memory/recycler.hpp"
+#include "noria/memory/return_ring.hpp"
+
+// Memory that changes hands: whoever gets it next comes after all who had it. The bytes themselves are not
+// modelled; one witness cell stands for what a holder does to them.
+
+namespace bodies {
+
+// Three holders of a page write to it, each in a part of its own. The first looks whether it is alone, and
+// then may write everywhere; so may whoever takes the page home.
+template <class Sync>
+struct page_of_three {
+    static constexpr unsigned threads = 3;
+
+    page_of_three() { page.start(threads); }
+
+    void thread(unsigned index) {
+        Sync::write(part[index], index);
+        if (index == 0 && page.references() == 1)
+            write_all(7);
+        page.release();
+    }
+
+    void finish() { explorer::check(returned == 1, "a page goes home once"); }
+
+  private:
+    using page_type = noria::basic_page<Sync>;
+
+    static void take_back(void* pool, page_type& page) noexcept {
+        auto& self = *static_cast<page_of_three*>(pool);
+        self.write_all(9);
+        // Not before the writes: this look would order them.
+        explorer::check(page.references() == 0, "a page that goes home has no holder");
+        ++self.returned;
+    }
+    void write_all(std::uint32_t value) noexcept {
+        for (auto& each : part)
+            Sync::write(each, value);
+    }
+
+    noria::basic_page_owner<Sync> owner{this, &take_back};
+    page_type page{nullptr, 0, owner};
+    typename Sync::template cell<std::uint32_t> part[threads];
+    unsigned returned = 0; // by the last holder
+};
+
+// A holder hands a second reference on without a word to the others, and both give theirs back.
+template <class Sync>
+struct page_held_again {
+    static constexpr unsigned threads = 2;
+
+    page_held_again() { page.start(2); }
+
+    void thread(unsigned index) {
+        if (index == 0)
+            page.hold();
+        Sync::write(part[index], index);
+        page.release();
+        if (index == 0)
+            page.release();
+    }
+
+    void finish() { explorer::check(returned == 1, "a page goes home once"); }
+
+  private:
+    using page_type = noria::basic_page<Sync>;
+
+    static void take_back(void* pool, page_type&) noexcept {
+        auto& self = *static_cast<page_held_again*>(pool);
+        for (auto& each : self.part)
+            Sync::write(each, 9u);
+        ++self.returned;
+    }
+
+    noria::basic_page_owner<Sync> owner{this, &take_back};
+    page_type page{nullptr, 0, owner};
+    typename Sync::template cell<std::uint32_t> part[threads];
+    unsigned returned = 0;
+};
+
+// An object and what its holder does to it.
+template <class Sync>
+struct witness {
+    void touch(std::uint32_t by) {
+        std::uint32_t before = 0;
+        Sync::read(bytes, before);
+        Sync::write(bytes, by);
+    }
+    typename Sync::template cell<std::uint32_t> bytes;
+};
+
+// Two objects and two slots. The first comes home, goes out again and comes home on the second lap, so that
+// the second object meets a slot that was used before, cleared by a thread it never heard of.
+template <class Sync>
+struct return_ring_lapped {
+    static constexpr unsigned threads = 3;
+
+    return_ring_lapped() { explorer::check(ring.reserve(2, 0xffff'ffff), "there is memory for two"); }
+
+    void thread(unsigned index) {
+        if (index == 0) {
+            for (unsigned tries = 0; tries != 3; ++tries) {
+                collect();
+                if (home[0])
+                    again.store(1, std::memory_order_release);
+                Sync::relax();
+            }
+        } else if (index == 1) {
+            object[0].touch(1);
+            ring.give(object[0]);
+            for (unsigned tries = 0; tries != 2; ++tries) {
+                Sync::relax();
+                if (again.load(std::memory_order_acquire) == 1) {
+                    object[0].touch(2);
+                    ring.give(object[0]);
+                    ++given_again;
+                    break;
+                }
+            }
+        } else {
+            object[1].touch(3);
+            ring.give(object[1]);
+        }
+    }
+
+    void finish() {
+        collect();
+        explorer::check(home[0] == 1 + given_again && home[1] == 1, "what was given comes home, each once");
+        explorer::check(ring.waiting() == 0, "nothing is left behind");
+    }
+
+  private:
+    void collect() {
+        (void)ring.collect(~0u, [this](witness<Sync>& back) noexcept {
+            back.touch(0);
+            ++home[&back - object];
+        });
+    }
+
+    noria::basic_return_ring<witness<Sync>, Sync> ring;
+    witness<Sync> object[2];
+    typename Sync::template atomic<std::uint32_t> again{0};
+    unsigned home[2]{};       // the owner's
+    unsigned given_again = 0; // the first giver's
+};
+
+// The owner takes an object, hands it out, and takes another; the receiver gives it back from outside.
+template <class Sync>
+struct recycled {
+    static constexpr unsigned threads = 2;
+
+    recycled() {
+        explorer::check(pool.reserve(2), "there is memory for two");
+        pool.put_first(object[0]);
+        pool.put_first(object[1]);
+        sent = pool.take();
+    }
+
+    void thread(unsigned index) {
+        if (index == 0) {
+            const typename noria::basic_recycler<witness<Sync>, Sync>::owner_section mine(pool);
+            for (unsigned tries = 0; tries != 3; ++tries)
+                if (witness<Sync>* const taken = pool.take()) {
+                    taken->touch(1);
+                    if (tries != 1)
+                        pool.give(*taken);
+                    else
+                        kept = taken;
+                }
+        } else {
+            sent->touch(2);
+            pool.give(*sent);
+        }
+    }
+
+    void finish() {
+        if (kept != nullptr)
+            pool.give(*kept);
+        explorer::check(pool.home() == 2, "all come home");
+        witness<Sync>* const first = pool.take();
+        witness<Sync>* const second = pool.take();
+        explorer::check(first != nullptr && second != nullptr && first != second, "each of them once");
+        explorer::check(pool.take() == nullptr, "and no third");
+    }
+
+  private:
+    noria::basic_recycler<witness<Sync>, Sync> pool;
+    witness<Sync> object[2];
+    witness<Sync>* sent = nullptr;
+    witness<Sync>* kept = nullptr; // the owner's
+};
+
+} // namespace bodies
