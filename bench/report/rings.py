@@ -22,7 +22,7 @@ CASES = {
     "burst": ("From core to core, bursts of 32, copied", """Bursts are copied in and out. A ring without bursts of its own does
         single operations in a loop; it is marked ~."""),
     "in_place": ("From core to core, bursts of 32, in place", """Items are written and read in the ring: reserve and commit, peek
-        and release. Below the dotted line nothing can be: lines streaming from one core to the other."""),
+        and release. The dotted line is a bare stream of lines from one core to the other, without a ring's bookkeeping."""),
     "round_trip": ("There and back", """One item through one ring and back through another. The dotted lines are a single cache
         line going there and back, and one line each way."""),
     "thread_one": ("One thread, one at a time", "A push and a pop in turns, both sides on one core: no line moves."),

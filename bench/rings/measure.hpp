@@ -21,6 +21,7 @@ struct series {
     unsigned discarded = 0;      // repetitions thrown away, because a thread was preempted in them
     unsigned disturbed_kept = 0; // and those kept all the same, because it happened again and again
 
+    bool spin_only = false;  // the figure is that without pause, whatever the other is
     std::string broken = {}; // a neighbour's defect: there is no figure then
 
     [[nodiscard]] bool pauses() const;

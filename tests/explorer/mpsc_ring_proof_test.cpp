@@ -33,6 +33,12 @@ TEST(mpsc_ring_proof, what_is_abandoned_is_passed) {
     holds<mpsc_ring_body<sync, 3, 2, 2, true>>();
 }
 
+TEST(mpsc_ring_proof, a_full_ring_has_nothing_to_reserve) {
+    holds<mpsc_ring_short_body<sync, 1, 2>>();
+    holds<mpsc_ring_short_body<sync, 2, 2>>();
+    holds<mpsc_ring_short_body<sync, 3, 2>>();
+}
+
 TEST(mpsc_ring_proof, what_was_pushed_before_leaves_before) {
     holds<mpsc_ring_order_body<sync>>();
 }

@@ -225,6 +225,9 @@ TEST(relacy, hybrid_ring) {
 TEST(relacy, many_producers) {
     EXPECT_EQ((found_by_relacy<mpsc_ring_body<relacy_sync, 1, 1, 2>>()), "");
     EXPECT_EQ((found_by_relacy<mpsc_ring_body<relacy_sync, 2, 2, 2>>()), "");
+    EXPECT_EQ((found_by_relacy<mpsc_ring_body<relacy_sync, 3, 2, 2, true>>()), "");
+    EXPECT_EQ((found_by_relacy<mpsc_ring_short_body<relacy_sync, 2, 2>>()), "");
+    EXPECT_EQ((found_by_relacy<mpsc_ring_order_body<relacy_sync>>()), "");
     EXPECT_EQ((found_by_relacy<fan_in_body<relacy_sync, 1, 2>>()), "");
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/queue/rx_queue.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
@@ -113,7 +114,8 @@ TYPED_TEST(rx_queue_with, counts_every_fault) {
         for (const backend::loopback_faults& some : faults) {
             const traffic frames(this->random, 9018);
             typename TestFixture::rig_type r(options_for(9018, 300, geometry), some);
-            this->run(r, frames, 40, 100);
+            // Ten steps are some four hundred frames: enough for one fault in twenty to occur.
+            this->run(r, frames, std::max<std::uint64_t>(10, random_steps::count(40)), 100);
             const std::uint64_t bad = r.queue().drops().of(drop_reason::device_error);
             EXPECT_EQ(r.queue().drops().dropped(), bad);
             EXPECT_EQ(bad != 0, some.error != 0);

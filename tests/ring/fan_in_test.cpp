@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "noria/ring/burst.hpp"
+#include "support/one_core.hpp"
 #include "support/random.hpp"
 
 namespace {
@@ -394,6 +395,93 @@ TEST(fan_in, crosses_threads) {
     crosses_threads<1>();
     crosses_threads<3>();
     crosses_threads<64>();
+}
+
+// Producers that share a core, one of which is stopped anywhere at all: the other goes on.
+TEST(fan_in, producers_on_one_core_form_no_convoy) {
+    const auto cores = two_cores();
+    if (!cores)
+        GTEST_SKIP() << "needs two cores";
+    fan_in<item, {.producers = 2, .ring = {.capacity = 1024}}> wheel(0xffff'ffff);
+    auto [producers, consumer] = wheel.split();
+    std::uint64_t made[2] = {}, taken[2] = {}, wrong = 0;
+    const auto pushes = [&, &producers = producers](std::uint64_t me) {
+        return [&, me] {
+            auto token = producers[me].reserve_exact(4);
+            if (token.size() == 0)
+                return false;
+            linger();
+            for (auto slots : {token.first(), token.second()})
+                for (auto& slot : slots)
+                    slot = item::of(made[me]++, me);
+            token.commit(4);
+            return true;
+        };
+    };
+    EXPECT_LT(poor_turns(*cores, 20, 8, pushes(0), pushes(1),
+                         [&, &consumer = consumer] {
+                             item out;
+                             const bool any = consumer.try_pop(out);
+                             if (any)
+                                 wrong += out.producer() > 1 ||
+                                          out != item::of(taken[out.producer()]++, out.producer());
+                             return any;
+                         }),
+              10);
+    EXPECT_EQ(wrong, 0u);
+    EXPECT_TRUE(taken[0] == made[0] && taken[1] == made[1]);
+}
+
+// A reservation stays open while the other producer, who has to share the core with one that never yields,
+// goes round its own ring many times.
+TEST(fan_in, a_reservation_on_the_same_core_stops_nobody) {
+    const auto cores = two_cores();
+    if (!cores)
+        GTEST_SKIP() << "needs two cores";
+    constexpr std::uint64_t laps = 10, capacity = 64;
+    fan_in<item, {.producers = 2, .ring = {.capacity = capacity}}> wheel(0xffff'ffc0);
+    auto [producers, consumer] = wheel.split();
+    std::atomic<bool> open{false};
+    std::atomic<std::uint64_t> pushed{0};
+    std::uint64_t seen = 0, wrong = 0;
+    std::thread holder([&, &producers = producers] {
+        stay_on(cores->first);
+        auto token = producers[0].reserve(1);
+        open.store(true, std::memory_order_release);
+        while (pushed.load(std::memory_order_acquire) < laps * capacity) {
+        }
+        token.first()[0] = item::of(0, 0);
+        token.commit(1);
+    });
+    std::thread other([&, &producers = producers] {
+        stay_on(cores->first);
+        while (!open.load(std::memory_order_acquire)) {
+        }
+        for (std::uint64_t i = 0; i < laps * capacity;)
+            if (producers[1].try_push(item::of(i, 1)))
+                pushed.store(++i, std::memory_order_release);
+    });
+    std::thread taker([&, &consumer = consumer] {
+        stay_on(cores->second);
+        for (item out; seen <= laps * capacity;)
+            if (!consumer.try_pop(out)) {
+                std::this_thread::yield();
+            } else if (out.producer() == 1) {
+                wrong += out != item::of(seen++, 1);
+            } else {
+                wrong += out != item::of(0, 0) || pushed.load(std::memory_order_acquire) < laps * capacity;
+                ++seen;
+                break;
+            }
+    });
+    holder.join();
+    other.join();
+    taker.join();
+    item out;
+    while (consumer.try_pop(out))
+        wrong += out != item::of(seen++ - 1, 1);
+    EXPECT_EQ(seen, laps * capacity + 1);
+    EXPECT_EQ(wrong, 0u);
 }
 
 TEST(fan_in_contract, is_watched_in_checked_mode) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "noria/ring/burst.hpp"
+#include "support/one_core.hpp"
 
 namespace {
 
@@ -468,6 +469,97 @@ TEST(mpsc_ring, others_go_on_while_a_producer_is_preempted) {
             EXPECT_TRUE(roles.consumer.try_pop(out) && out == item::of(i, 2));
         EXPECT_FALSE(roles.consumer.try_pop(out));
     }
+}
+
+// The same with the scheduler's own hand: producers on one core, one of which is stopped anywhere at all.
+TEST(mpsc_ring, producers_on_one_core_form_no_convoy) {
+    const auto cores = two_cores();
+    if (!cores)
+        GTEST_SKIP() << "needs two cores";
+    mpsc_ring<item, {.capacity = 1024}> ring(0xffff'ffff);
+    auto roles = ring.split();
+    std::uint64_t made[2] = {}, taken[2] = {}, wrong = 0;
+    const auto pushes = [&](std::uint64_t me) {
+        return [&, me, producer = roles.producer]() mutable {
+            auto token = producer.reserve_exact(4);
+            if (token.size() == 0)
+                return false;
+            linger();
+            for (auto slots : {token.first(), token.second()})
+                for (auto& slot : slots)
+                    slot.item = item::of(made[me]++, me);
+            token.commit(4);
+            return true;
+        };
+    };
+    EXPECT_LT(poor_turns(*cores, 20, 8, pushes(0), pushes(1),
+                         [&] {
+                             item out;
+                             const bool any = roles.consumer.try_pop(out);
+                             if (any)
+                                 wrong += out.producer() > 1 ||
+                                          out != item::of(taken[out.producer()]++, out.producer());
+                             return any;
+                         }),
+              10);
+    EXPECT_EQ(wrong, 0u);
+    EXPECT_TRUE(taken[0] == made[0] && taken[1] == made[1]);
+}
+
+// A reservation stays open until the other producer, who has to share the core with one that never yields,
+// has pushed all that the ring holds beside it.
+TEST(mpsc_ring, a_reservation_on_the_same_core_stops_nobody) {
+    const auto cores = two_cores();
+    if (!cores)
+        GTEST_SKIP() << "needs two cores";
+    constexpr std::uint64_t capacity = 64, rounds = 5;
+    mpsc_ring<item, {.capacity = capacity}> ring(0xffff'ffc0);
+    auto roles = ring.split();
+    std::atomic<std::uint64_t> opened{0}, refused{0}, tried{0}, taken{0}, wrong{0};
+    std::thread holder([&, producer = roles.producer]() mutable {
+        stay_on(cores->first);
+        for (std::uint64_t round = 0; round < rounds; ++round) {
+            while (taken.load(std::memory_order_acquire) < round * capacity) {
+            }
+            auto token = producer.reserve(1);
+            wrong += token.size() != 1;
+            opened.store(round + 1, std::memory_order_release);
+            while (tried.load(std::memory_order_acquire) < (round + 1) * (capacity - 1)) {
+            }
+            if (token.size() != 0)
+                token.first()[0].item = item::of(round, 1);
+            token.commit(token.size());
+        }
+    });
+    std::thread other([&, producer = roles.producer]() mutable {
+        stay_on(cores->first);
+        for (std::uint64_t round = 0; round < rounds; ++round) {
+            while (opened.load(std::memory_order_acquire) <= round) {
+            }
+            for (std::uint64_t i = 1; i < capacity; ++i) {
+                refused += !producer.try_push(item::of(round * capacity + i, 2));
+                tried.fetch_add(1, std::memory_order_release);
+            }
+        }
+    });
+    std::thread consumer([&] {
+        stay_on(cores->second);
+        for (std::uint64_t seen = 0; seen < rounds * capacity - refused.load(std::memory_order_relaxed);) {
+            item out;
+            if (!roles.consumer.try_pop(out)) {
+                taken.store(seen, std::memory_order_release); // the slots are home, too
+                std::this_thread::yield();
+                continue;
+            }
+            wrong += out != (seen % capacity == 0 ? item::of(seen / capacity, 1) : item::of(seen, 2));
+            ++seen;
+        }
+    });
+    holder.join();
+    other.join();
+    consumer.join();
+    EXPECT_EQ(refused.load(), 0u);
+    EXPECT_EQ(wrong.load(), 0u);
 }
 
 TEST(mpsc_ring_contract, is_watched_in_checked_mode) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <set>
 #include <vector>
@@ -29,8 +30,9 @@ struct alignas(16) slot {
 static_assert(detail::slots_per_line<slot> == 4);
 static_assert(detail::slots_per_line<char[24]> == 2 && detail::slots_per_line<char[100]> == 1);
 
-using free_side = detail::free_space<slot, noting_sync>;
-using used_side = detail::used_space<slot, noting_sync>;
+using core = detail::ring_core<slot, dynamic, noting_sync>;
+using free_side = detail::free_space<core>;
+using used_side = detail::used_space<core>;
 
 std::set<std::uint32_t> slots_of(const std::vector<const void*>& addresses, const slot* first) {
     std::set<std::uint32_t> all;
@@ -81,39 +83,57 @@ TEST(ring_space, the_producer_knows_no_more_than_the_consumer_gave_back) {
         const auto chunk = *rc::gen::inRange<std::uint32_t>(0, capacity + 1);
         std::vector<slot> slots(slots_for(capacity));
         const std::uint32_t mask = slots_for(capacity) - 1;
-        std::atomic<std::uint32_t> head{start};
-        free_side producer(head, slots.data(), mask, capacity, 4, start);
-        used_side consumer(head, slots.data(), mask, capacity, chunk, 4);
+        core between(slots, capacity, start);
+        const std::atomic<std::uint32_t>& head = between.head;
+        free_side producer(between, 4);
+        used_side consumer(between, 4, chunk);
+        const std::uint32_t grain = std::bit_floor(chunk != 0 ? chunk : std::max(capacity / 8, 1u));
         std::uint32_t inside = 0, kept = 0;
         for (int step = 0; step != 100; ++step) {
             if (*rc::gen::arbitrary<bool>()) {
                 const auto count = *rc::gen::inRange<std::uint32_t>(0, capacity + 5);
+                const std::uint32_t next = producer.next(), really_free = capacity - inside - kept;
                 noting_sync::to_write.clear();
-                const std::uint32_t free =
-                    *rc::gen::arbitrary<bool>() ? producer.room(count) : producer.prepare(count);
-                RC_ASSERT(free <= capacity - inside - kept);
-                RC_ASSERT(free >= std::min(count, capacity - inside - kept));
-                for (const std::uint32_t at : slots_of(noting_sync::to_write, slots.data())) {
-                    const std::uint32_t ahead = (at - producer.next()) & mask;
-                    RC_ASSERT(ahead < capacity - inside - kept); // neither an item nor still being read
+                std::uint32_t pushed = 0;
+                if (*rc::gen::arbitrary<bool>()) {
+                    const std::uint32_t free = *rc::gen::arbitrary<bool>() ? producer.room(next, count)
+                                                                           : producer.prepare(next, count);
+                    RC_ASSERT(free <= really_free);
+                    RC_ASSERT(free >= std::min(count, really_free));
+                    pushed = std::min(count, free);
+                    if (pushed != 0)
+                        producer.publish_burst(next + pushed);
+                } else {
+                    for (; pushed != count && producer.has_room(next + pushed); ++pushed)
+                        producer.publish_one(next + pushed + 1);
+                    RC_ASSERT(pushed == std::min(count, really_free));
                 }
-                const std::uint32_t pushed = std::min(count, free);
-                producer.advance_to(producer.next() + pushed);
+                for (const std::uint32_t at : slots_of(noting_sync::to_write, slots.data())) {
+                    const std::uint32_t ahead = (at - next) & mask;
+                    RC_ASSERT(ahead < really_free); // neither an item nor still being read
+                }
+                RC_ASSERT(producer.next() == next + pushed);
+                RC_ASSERT(between.tail.load() == next + pushed);
                 inside += pushed;
             } else {
                 const auto count = *rc::gen::inRange<std::uint32_t>(0, inside + 1);
+                const std::uint32_t next = consumer.next();
+                const std::uint32_t arrived = consumer.ready(next, count);
+                RC_ASSERT(arrived <= inside);
+                RC_ASSERT(arrived >= count);
                 noting_sync::to_read.clear();
-                consumer.look_ahead(count, inside);
+                consumer.look_ahead(count, arrived);
                 for (const std::uint32_t at : slots_of(noting_sync::to_read, slots.data()))
-                    RC_ASSERT(((at - consumer.next()) & mask) < inside); // only what has arrived
+                    RC_ASSERT(((at - next) & mask) < inside); // only what has arrived
                 if (count == 0)
                     continue;
-                consumer.take(count, consumer.next() + inside);
+                consumer.take(next, next + count);
+                RC_ASSERT(consumer.next() == next + count);
                 inside -= count;
-                kept += count;
-                if (kept >= (chunk != 0 ? chunk : capacity / 8) || inside == 0)
-                    kept = 0;
-                RC_ASSERT(head.load() == consumer.next() - kept);
+                kept = consumer.next() - head.load();
+                RC_ASSERT(kept < grain);
+                if (arrived == count) // the last it knows of
+                    RC_ASSERT(kept == 0u);
             }
         }
         consumer.give_back_all();
@@ -122,18 +142,52 @@ TEST(ring_space, the_producer_knows_no_more_than_the_consumer_gave_back) {
 }
 
 TEST(ring_space, a_producer_that_doubts_believes_no_impossible_index) {
-    slot slots[8];
-    std::atomic<std::uint32_t> head{100};
-    detail::free_space<slot, std_sync, true> doubting(head, slots, 7, 8, 0, 100);
+    detail::ring_core<slot, 8, std_sync> between(100);
+    detail::free_space<decltype(between), {.doubting = true}> doubting(between, 0);
     EXPECT_TRUE(doubting.sound());
-    EXPECT_EQ(doubting.room(8), 8u);
-    doubting.advance_to(108);
-    head.store(109); // has read what was never written
+    EXPECT_EQ(doubting.room(100, 8), 8u);
+    doubting.publish_burst(108);
+    between.head.store(109); // has read what was never written
     EXPECT_FALSE(doubting.sound());
-    EXPECT_EQ(doubting.room(1), 0u);
-    head.store(104);
+    EXPECT_EQ(doubting.room(108, 1), 0u);
+    EXPECT_FALSE(doubting.has_room(108));
+    between.head.store(104);
     EXPECT_TRUE(doubting.sound());
-    EXPECT_EQ(doubting.room(1), 4u);
+    EXPECT_EQ(doubting.room(108, 1), 4u);
+}
+
+TEST(ring_space, a_consumer_that_doubts_believes_no_impossible_index) {
+    detail::ring_core<slot, 8, std_sync> between(100);
+    detail::used_space<decltype(between), {.doubting = true}> doubting(between, 0, 0);
+    between.tail.store(109); // nine items in eight slots
+    EXPECT_FALSE(doubting.sound());
+    EXPECT_EQ(doubting.ready(100, 1), 0u);
+    between.tail.store(99);
+    EXPECT_EQ(doubting.ready(100, 1), 0u);
+    between.tail.store(108);
+    EXPECT_TRUE(doubting.sound());
+    EXPECT_EQ(doubting.ready(100, 1), 8u);
+}
+
+// Nothing but the two indices is kept, so that each step is seen in them at once.
+TEST(ring_space, on_one_core_nothing_is_held_back) {
+    detail::ring_core<slot, 3, std_sync> between(0xffff'fffe);
+    detail::free_space<decltype(between), {.same_core = true}> producer(between, 0);
+    detail::used_space<decltype(between), {.same_core = true}> consumer(between, 0, 0);
+    for (int lap = 0; lap != 5; ++lap) {
+        for (std::uint32_t i = 0; i != 3; ++i) {
+            ASSERT_TRUE(producer.has_room(producer.next()));
+            ASSERT_EQ(producer.room(producer.next(), 1), 3 - i);
+            producer.publish_one(producer.next() + 1);
+        }
+        ASSERT_FALSE(producer.has_room(producer.next()));
+        for (std::uint32_t i = 0; i != 3; ++i) {
+            ASSERT_EQ(consumer.ready(consumer.next(), 1), 3 - i);
+            consumer.take(consumer.next(), consumer.next() + 1);
+            ASSERT_EQ(producer.room(producer.next(), 1), i + 1);
+        }
+        ASSERT_EQ(consumer.ready(consumer.next(), 1), 0u);
+    }
 }
 
 } // namespace

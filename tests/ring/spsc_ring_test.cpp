@@ -261,7 +261,7 @@ TEST(spsc_ring, handles_move_with_what_they_know) {
 }
 
 TEST(spsc_ring, publishes_once_a_burst_and_a_failed_poll_stores_nothing_shared) {
-    basic_spsc_ring<item, {.capacity = 64, .same_core = true}, noting_sync> ring;
+    basic_spsc_ring<item, {.capacity = 64}, noting_sync> ring;
     auto [producer, consumer] = ring.split();
     // The watch of checked mode stores its own state: twice at most a token, once a one-item call.
     const int watch = checked_mode ? 1 : 0;

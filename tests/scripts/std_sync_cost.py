@@ -25,10 +25,13 @@ OBJDUMP = ["objdump", "--disassemble", "--reloc", "--no-show-raw-insn", "--no-ad
 
 def instructions(root, compiler, contract, policy):
     """Each function's name and its instructions, with one name for all policies."""
-    with tempfile.NamedTemporaryFile(suffix=".o") as made:
-        subprocess.run([compiler, "-std=c++20", "-O2", f"-DNORIA_CONTRACT={contract}", f"-DPOLICY={policy}",
-                        f"-I{root / 'include'}", "-c", SOURCE, "-o", made.name], check=True)
-        text = subprocess.run([*OBJDUMP, made.name], check=True, capture_output=True, text=True).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        made = f"{folder}/made.o"
+        done = subprocess.run([compiler, "-std=c++20", "-O2", f"-DNORIA_CONTRACT={contract}", f"-DPOLICY={policy}",
+                               f"-I{root / 'include'}", "-c", SOURCE, "-o", made], stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"{SOURCE.name} does not compile with {compiler}:\n{done.stderr[:2000]}")
+        text = subprocess.run([*OBJDUMP, made], check=True, capture_output=True, text=True).stdout
     text = re.sub(rf"{len(policy)}{policy}", "POLICY", text)  # as it is in mangled names
     return dict(re.findall(r"^<(.*)>:\n((?:\t.*\n|\n(?=\t))*)", text, re.M))
 

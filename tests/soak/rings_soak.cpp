@@ -41,6 +41,9 @@ item make_item(std::uint64_t producer, std::uint64_t sequence) {
 
 constexpr std::uint32_t most = 64; // items in a burst
 
+// So many polls in a row that find nothing, some ten seconds, mean that nothing will ever come.
+constexpr std::uint64_t patience = 300'000'000;
+
 // Cheap dice, other ones for each thread.
 class dice {
   public:
@@ -158,7 +161,7 @@ bool consume_all(Consumer& ring, std::span<std::uint64_t> next, course& on) {
     std::array<item, most> burst;
     const std::uint64_t all = on.items * next.size();
     const auto begin = std::chrono::steady_clock::now();
-    for (std::uint64_t taken = 0, tenth = 1; taken != all;) {
+    for (std::uint64_t taken = 0, tenth = 1, misses = 0; taken != all;) {
         const bool finished = on.running.load(std::memory_order_acquire) == 0;
         const std::uint32_t popped =
             pop_some(ring, std::span(burst).first(1 + by_chance.below(most)), by_chance.below(3));
@@ -174,12 +177,13 @@ bool consume_all(Consumer& ring, std::span<std::uint64_t> next, course& on) {
             ++next[producer];
             ++taken;
         }
-        if (popped == 0 && finished) {
+        misses = popped == 0 ? misses + 1 : 0;
+        if (misses != 0 && (finished || misses == patience)) {
             std::printf("  FAILED: %ju items of %ju never came\n", std::uintmax_t{all - taken},
                         std::uintmax_t{all});
             return false;
         }
-        if (popped == 0)
+        if (misses != 0)
             wait(on.cores[0] == on.cores[1]);
         for (; tenth <= 10 && taken >= all / 10 * tenth; ++tenth) {
             const std::chrono::duration<double, std::nano> so_far = std::chrono::steady_clock::now() - begin;

@@ -36,11 +36,13 @@ class basic_recycler {
         return stack_ != nullptr && returned_.reserve(objects);
     }
 
-    // While one lives, its thread is the owner. Sections of one thread may nest.
+    // While one lives, its thread is the owner. Sections of one thread may nest. Precondition: threads that
+    // take turns synchronise in between (a join, a queue, a lock): the word only tells givers who the owner
+    // is, and hands nothing on.
     class [[nodiscard]] owner_section {
       public:
         explicit owner_section(basic_recycler& recycler) noexcept
-            : recycler_(recycler), before_(recycler.owner_.load(std::memory_order_acquire)) {
+            : recycler_(recycler), before_(recycler.owner_.load(std::memory_order_relaxed)) {
             NORIA_EXPECTS(before_ == nullptr || before_ == Sync::self(),
                           "another thread is inside the owner's section of this pool: only one may be");
             recycler_.owner_.store(Sync::self(),
@@ -48,8 +50,7 @@ class basic_recycler {
         }
         owner_section(const owner_section&) = delete;
         owner_section& operator=(const owner_section&) = delete;
-        // release: partner is the acquire of the next owner's section; the stack is its from then on.
-        ~owner_section() { recycler_.owner_.store(before_, std::memory_order_release); }
+        ~owner_section() { recycler_.owner_.store(before_, std::memory_order_relaxed); }
 
       private:
         basic_recycler& recycler_;

@@ -58,7 +58,7 @@ class basic_hybrid_ring {
     // `start` is the index that counting begins at: a test puts it just below 2^32.
     explicit basic_hybrid_ring(std::uint32_t start = 0) noexcept
         requires(Options.capacity != dynamic)
-        : tail_(start), head_(start) {
+        : core_(start) {
         static_assert(Options.capacity != 0 && Options.capacity <= max_ring_capacity,
                       "a ring holds 1 to 2^31 items");
         disown(start);
@@ -67,7 +67,7 @@ class basic_hybrid_ring {
     // Precondition: slots.size() >= slots_for(capacity), and the slots outlive the ring.
     basic_hybrid_ring(std::span<slot_type> slots, std::uint32_t capacity, std::uint32_t start = 0) noexcept
         requires(Options.capacity == dynamic)
-        : storage_(slots, capacity), tail_(start), head_(start) {
+        : core_(slots, capacity, start) {
         disown(start);
     }
 
@@ -87,21 +87,21 @@ class basic_hybrid_ring {
     }
 
     // Descriptors that fit: exactly what was asked for. Any thread.
-    [[nodiscard]] std::uint32_t capacity() const noexcept { return storage_.capacity(); }
+    [[nodiscard]] std::uint32_t capacity() const noexcept { return core_.storage.capacity(); }
 
   private:
+    using core_type = detail::ring_core<slot_type, Options.capacity, Sync>;
+
     // Every slot looks as it did a lap before its first use.
     void disown(std::uint32_t start) noexcept {
-        const std::uint32_t mask = storage_.mask();
+        const std::uint32_t mask = core_.storage.mask();
         for (std::uint32_t index = start; index != start + mask + 1; ++index)
-            storage_.slots()[index & mask].word.store(owner_at<D>(index, mask) ^ slot_type::owner_bit,
-                                                      std::memory_order_relaxed);
+            core_.storage.slots()[index & mask].word.store(owner_at<D>(index, mask) ^ slot_type::owner_bit,
+                                                           std::memory_order_relaxed);
     }
 
-    ring_storage<slot_type, Options.capacity> storage_;
-    counter handles_{0};               // alive; touched by split and by the ends of handles only
-    alignas(thread_gap) counter tail_; // written by the producer: the hint
-    alignas(thread_gap) counter head_; // written by the consumer
+    core_type core_;     // the tail is the hint
+    counter handles_{0}; // alive; touched by split and by the ends of handles only
 };
 
 // Puts descriptors in. Move-only; one thread at a time. Progress: every call is wait-free. Cost: as
@@ -117,10 +117,12 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::producer {
     // Puts one descriptor in; false where the ring is full. Precondition: its ownership bit is clear.
     [[nodiscard]] bool try_push(const D& descriptor) noexcept {
         watch_.begin();
-        const bool ask = Options.write_prefetch_lines != 0 && space_.at_new_line();
-        const bool fits = (ask ? space_.prepare(detail::slots_per_line<slot_type>) : space_.room(1)) != 0;
-        if (fits)
-            publish({&descriptor, 1});
+        const std::uint32_t next = space_.next();
+        const bool fits = space_.has_room(next);
+        if (fits) {
+            space_.at(next).hand_over(fill(descriptor, next));
+            space_.publish_one(next + 1); // the index
+        }
         watch_.end();
         return fits;
     }
@@ -130,7 +132,7 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::producer {
     [[nodiscard]] std::uint32_t push_burst(std::span<const D> descriptors) noexcept {
         watch_.begin();
         const std::uint32_t wanted = detail::burst_size(descriptors.size());
-        const std::uint32_t free = space_.prepare(wanted);
+        const std::uint32_t free = space_.prepare(space_.next(), wanted);
         const std::uint32_t count = free < wanted ? free : wanted;
         if (count != 0)
             publish(descriptors.first(count));
@@ -142,15 +144,13 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::producer {
     friend basic_hybrid_ring;
 
     explicit producer(basic_hybrid_ring& ring) noexcept
-        : hold_(ring.handles_), tail_(ring.tail_),
-          space_(ring.head_, ring.storage_.slots(), ring.storage_.mask(), ring.capacity(),
-                 Options.write_prefetch_lines, tail_.load(std::memory_order_relaxed)) {}
+        : hold_(ring.handles_), space_(ring.core_, Options.write_prefetch_lines) {}
 
     [[nodiscard]] std::uint32_t fill(const D& descriptor, std::uint32_t index) noexcept {
         const std::uint32_t bare = slot_type::word_of(descriptor);
         NORIA_EXPECTS((bare & slot_type::owner_bit) == 0,
                       "the ownership bit of a descriptor belongs to the ring: leave it clear");
-        space_.slots()[index & space_.mask()].put(descriptor);
+        space_.at(index).put(descriptor);
         return bare | owner_at<D>(index, space_.mask());
     }
 
@@ -162,19 +162,16 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::producer {
         std::uint32_t next = begin + 1;
         for (const D& descriptor : descriptors.subspan(1)) {
             const std::uint32_t word = fill(descriptor, next);
-            space_.slots()[next & space_.mask()].word.store(word, std::memory_order_relaxed);
+            space_.at(next).word.store(word, std::memory_order_relaxed);
             ++next;
         }
-        space_.slots()[begin & space_.mask()].hand_over(first);
-        // Partner: the load of the index in look(). The slots are written before it says so.
-        tail_.store(next, std::memory_order_release);
-        space_.advance_to(next);
+        space_.at(begin).hand_over(first);
+        space_.publish_burst(next); // the index
     }
 
     detail::role_hold<Sync> hold_;
     [[no_unique_address]] detail::role_watch<Sync> watch_;
-    counter& tail_;
-    detail::free_space<slot_type, Sync> space_;
+    detail::free_space<core_type> space_;
 };
 
 // Takes descriptors out. Move-only; one thread at a time. Progress: every call is wait-free. Cost: as
@@ -195,10 +192,11 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::consumer {
     // as it was.
     [[nodiscard]] bool try_pop(D& descriptor) noexcept {
         watch_.begin();
-        const bool any = known() != 0 || look(1) != 0;
+        const bool any = space_.known() != 0 || look(1) != 0;
         if (any) {
-            space_.slots()[space_.next() & space_.mask()].take(descriptor);
-            space_.take(1, seen_);
+            const std::uint32_t next = space_.next();
+            space_.at(next).take(descriptor);
+            space_.take(next, next + 1);
         }
         watch_.end();
         return any;
@@ -208,13 +206,13 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::consumer {
     [[nodiscard]] std::uint32_t pop_burst(std::span<D> descriptors) noexcept {
         watch_.begin();
         const std::uint32_t wanted = detail::burst_size(descriptors.size());
-        const std::uint32_t arrived = known() < wanted ? look(wanted) : known();
+        const std::uint32_t arrived = space_.known() < wanted ? look(wanted) : space_.known();
         const std::uint32_t count = arrived < wanted ? arrived : wanted;
         space_.look_ahead(count, arrived);
         for (std::uint32_t i = 0; i != count; ++i)
-            space_.slots()[(space_.next() + i) & space_.mask()].take(descriptors[i]);
+            space_.at(space_.next() + i).take(descriptors[i]);
         if (count != 0)
-            space_.take(count, seen_);
+            space_.take(space_.next(), space_.next() + count);
         watch_.end();
         return count;
     }
@@ -223,15 +221,10 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::consumer {
     friend basic_hybrid_ring;
 
     explicit consumer(basic_hybrid_ring& ring) noexcept
-        : hold_(ring.handles_), tail_(ring.tail_),
-          space_(ring.head_, ring.storage_.slots(), ring.storage_.mask(), ring.capacity(),
-                 Options.return_chunk, Options.read_prefetch_lines),
-          seen_(tail_.load(std::memory_order_relaxed)) {}
-
-    [[nodiscard]] std::uint32_t known() const noexcept { return seen_ - space_.next(); }
+        : hold_(ring.handles_), space_(ring.core_, Options.read_prefetch_lines, Options.return_chunk) {}
 
     [[nodiscard]] bool arrived(std::uint32_t index) const noexcept {
-        return space_.slots()[index & space_.mask()].is_handed_over(owner_at<D>(index, space_.mask()));
+        return space_.at(index).is_handed_over(owner_at<D>(index, space_.mask()));
     }
 
     // Whether there is more to ask the index for, by what lies in the line that we have anyway: who waits for
@@ -242,26 +235,25 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::consumer {
 
     // The descriptors that have arrived, where fewer than `wanted` are known of.
     [[nodiscard]] std::uint32_t look(std::uint32_t wanted) noexcept {
-        if (known() == 0) {
-            const std::uint32_t next = space_.next();
+        const std::uint32_t next = space_.next();
+        std::uint32_t seen = next + space_.known();
+        if (seen == next) {
             if (!arrived(next))
                 return 0; // a poll that fails writes nothing, not even what only we read
-            seen_ = next + 1;
-            if (wanted == 1 && !more_in_line(next))
-                return 1;
+            ++seen;
         }
-        // Partner: the store of the index in publish(). All slots up to it are written before we read them.
-        const std::uint32_t tail = tail_.load(std::memory_order_acquire);
-        if (before(seen_, tail)) // it may be behind the bits
-            seen_ = tail;
-        return known();
+        if (wanted != 1 || more_in_line(next)) {
+            const std::uint32_t tail = space_.look();
+            if (before(seen, tail)) // it may be behind the bits
+                seen = tail;
+        }
+        space_.learn(seen);
+        return seen - next;
     }
 
     detail::role_hold<Sync> hold_;
     [[no_unique_address]] detail::role_watch<Sync> watch_;
-    const counter& tail_;
-    detail::used_space<slot_type, Sync> space_;
-    std::uint32_t seen_; // index up to which descriptors have arrived, as far as we know
+    detail::used_space<core_type> space_;
 };
 
 // The ring as programs name it.

@@ -4,14 +4,16 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <span>
 
 #include "noria/core/cacheline.hpp"
 #include "noria/core/sync.hpp"
 #include "noria/ring/index.hpp"
+#include "noria/ring/storage.hpp"
 
-// How the slots of a ring with one producer and one consumer go round: the producer learns which are free and
-// asks for their lines ahead, the consumer gives them back in chunks. Both halves of that bargain are here;
-// how the consumer learns that a slot is full is each ring's own affair.
+// How the slots of a ring with one producer and one consumer go round. Two indices are all that the sides
+// tell each other: the producer's tail says what has been put in, the consumer's head what has been taken
+// out. Each side has a half of that bargain, and the two stand here one below the other.
 
 namespace noria::inline NORIA_ABI::detail {
 
@@ -30,6 +32,11 @@ class lookahead {
 
     // In slots; 0 where nothing is to be asked for.
     [[nodiscard]] std::uint32_t window() const noexcept { return window_; }
+
+    // How often to look: a quarter of the window, and a line at least.
+    [[nodiscard]] std::uint32_t step() const noexcept {
+        return window_ / 4 < slots_per_line<Slot> ? slots_per_line<Slot> : window_ / 4;
+    }
 
     // Calls hint(index) for each line between `next`, what lies before being the other side's again, and
     // `limit`, that has not been asked for.
@@ -51,121 +58,224 @@ class lookahead {
     std::uint32_t asked_; // index up to which lines have been asked for
 };
 
+// The slots and the two indices: what both sides of a ring see, and nothing else is between them.
+template <class Slot, std::uint32_t Capacity, class Sync>
+struct ring_core {
+    using slot_type = Slot;
+    using sync_type = Sync;
+    using storage_type = ring_storage<Slot, Capacity>;
+    using word = typename Sync::template atomic<std::uint32_t>;
+
+    explicit ring_core(std::uint32_t start) noexcept : tail(start), head(start) {}
+    ring_core(std::span<Slot> slots, std::uint32_t capacity, std::uint32_t start) noexcept
+        : storage(slots, capacity), tail(start), head(start) {}
+
+    storage_type storage;
+    alignas(thread_gap) word tail; // written by the producer
+    alignas(thread_gap) word head; // written by the consumer
+};
+
+// What a half need not do, or must.
+struct space_options {
+    // Both sides run on one core, where the other's index is at hand: nothing is remembered of it, and
+    // nothing of one's own beside the index that the other sees.
+    bool same_core = false;
+    // The other side may write an index that cannot be right: it is not believed.
+    bool doubting = false;
+};
+
 // The producer's half: where it writes next, and how far it may go. Lives in a handle; one thread at a time.
-// `Doubting`: the consumer's index may be nonsense.
-template <class Slot, class Sync, bool Doubting = false>
+template <class Core, space_options Options = {}>
 class free_space {
+    using sync = typename Core::sync_type;
+
   public:
-    using index = typename Sync::template atomic<std::uint32_t>;
+    using slot_type = typename Core::slot_type;
 
-    free_space(const index& head, Slot* slots, std::uint32_t mask, std::uint32_t capacity,
-               std::uint32_t lines, std::uint32_t start) noexcept
-        : head_(head), slots_(slots), mask_(mask), capacity_(capacity), next_(start), full_(start),
-          ahead_(lines, capacity, start) {}
+    free_space(Core& core, std::uint32_t lines) noexcept
+        : core_(core), view_(core.storage), next_(core.tail.load(std::memory_order_relaxed)), full_(next_),
+          stop_(next_), ahead_(lines, view_.capacity(), next_) {}
 
-    [[nodiscard]] std::uint32_t next() const noexcept { return next_; }
-    [[nodiscard]] std::uint32_t mask() const noexcept { return mask_; }
-    [[nodiscard]] Slot* slots() const noexcept { return slots_; }
-    [[nodiscard]] bool at_new_line() const noexcept { return next_ % slots_per_line<Slot> == 0; }
+    // Index of the next slot to write.
+    [[nodiscard]] std::uint32_t next() const noexcept {
+        return Options.same_core ? core_.tail.load(std::memory_order_relaxed) : next_;
+    }
+    [[nodiscard]] slot_type* slots() const noexcept { return view_.slots(core_.storage); }
+    [[nodiscard]] std::uint32_t mask() const noexcept { return view_.mask(); }
+    [[nodiscard]] slot_type& at(std::uint32_t index) const noexcept { return slots()[index & view_.mask()]; }
 
-    // The free slots, looked up where fewer than `wanted` are known of.
-    [[nodiscard]] std::uint32_t room(std::uint32_t wanted) noexcept {
-        if (full_ - next_ < wanted) {
-            // Partner: the consumer's store in used_space::give_back(). What it read there is read before we
-            // write over it.
-            const std::uint32_t head = head_.load(std::memory_order_acquire);
-            const std::uint32_t full = full_index(head, capacity_);
-            if (full == next_ || (Doubting && full - next_ > capacity_))
-                return 0; // a poll that fails writes nothing, not even what only we read
+    // Whether the slot of `next`, which is next(), may be written. One comparison, but for a look ahead now
+    // and then.
+    [[nodiscard]] bool has_room(std::uint32_t next) noexcept {
+        if (Options.same_core)
+            return room(next, 1) != 0;
+        if (next != stop_)
+            return true;
+        const std::uint32_t step = ahead_.window() == 0 ? view_.capacity() : ahead_.step();
+        const std::uint32_t free = prepare(next, step);
+        if (free == 0)
+            return false;
+        stop_ = next + (free < step ? free : step);
+        return true;
+    }
+
+    // The free slots from `next` on, which is next(), looked up where fewer than `wanted` are known of.
+    [[nodiscard]] std::uint32_t room(std::uint32_t next, std::uint32_t wanted) noexcept {
+        if (Options.same_core || full_ - next < wanted) {
+            const std::uint32_t full = look();
+            if (Options.doubting && full - next > view_.capacity())
+                return 0;
+            if (Options.same_core || full == next)
+                return full - next; // a poll that fails writes nothing, not even what only we read
             full_ = full;
         }
-        return full_ - next_;
+        return full_ - next;
     }
 
     // The same, with the lines of the next `count` slots and of the window behind them asked for, as far as
     // they are known to be free. The look-up is due when the window runs short, not when the ring is full:
     // that would be too late.
-    [[nodiscard]] std::uint32_t prepare(std::uint32_t count) noexcept {
-        const std::uint32_t wanted = (count < capacity_ ? count : capacity_) + ahead_.window();
-        const std::uint32_t free = room(wanted);
+    [[nodiscard]] std::uint32_t prepare(std::uint32_t next, std::uint32_t count) noexcept {
+        const std::uint32_t wanted = (count < view_.capacity() ? count : view_.capacity()) + ahead_.window();
+        const std::uint32_t free = room(next, wanted);
         if (ahead_.window() != 0)
-            ahead_.reach(next_, next_ + (free < wanted ? free : wanted),
-                         [this](std::uint32_t i) { Sync::prefetch_write(&slots_[i & mask_]); });
+            ahead_.reach(next, next + (free < wanted ? free : wanted),
+                         [this](std::uint32_t index) { sync::prefetch_write(&at(index)); });
         return free;
+    }
+
+    // The slots below `next` are written: the one that has_room() allowed, or as many as prepare() found.
+    void publish_one(std::uint32_t next) noexcept { publish(next); }
+    void publish_burst(std::uint32_t next) noexcept {
+        publish(next);
+        if (!Options.same_core)
+            stop_ = next;
     }
 
     // Whether the consumer's index can be right.
     [[nodiscard]] bool sound() const noexcept {
-        return items_between(head_.load(std::memory_order_relaxed), next_) <= capacity_;
+        return items_between(core_.head.load(std::memory_order_relaxed), next()) <= view_.capacity();
     }
-
-    // After the publication, which the other side waits for.
-    void advance_to(std::uint32_t next) noexcept { next_ = next; }
 
   private:
-    const index& head_;
-    Slot* slots_;
-    std::uint32_t mask_;
-    std::uint32_t capacity_;
-    std::uint32_t next_; // index of the next slot to write
-    std::uint32_t full_; // index that may not be written, as far as we know
-    lookahead<Slot> ahead_;
-};
-
-// The consumer's half: where it reads next, and what it has not yet given back. As above.
-template <class Slot, class Sync>
-class used_space {
-  public:
-    using index = typename Sync::template atomic<std::uint32_t>;
-
-    used_space(index& head, Slot* slots, std::uint32_t mask, std::uint32_t capacity, std::uint32_t chunk,
-               std::uint32_t lines) noexcept
-        : head_(head), slots_(slots), mask_(mask), chunk_(chunk != 0 ? chunk : capacity / 8),
-          next_(head.load(std::memory_order_relaxed)), returned_(next_), ahead_(lines, capacity, next_) {}
-
-    [[nodiscard]] std::uint32_t next() const noexcept { return next_; }
-    [[nodiscard]] std::uint32_t mask() const noexcept { return mask_; }
-    [[nodiscard]] Slot* slots() const noexcept { return slots_; }
-
-    // Asks for the lines of the next `count` items and of the window behind them, as far as they have
-    // arrived.
-    void look_ahead(std::uint32_t count, std::uint32_t arrived) noexcept {
-        if (ahead_.window() == 0)
-            return;
-        const std::uint32_t wanted = count + ahead_.window();
-        ahead_.reach(next_, next_ + (arrived < wanted ? arrived : wanted),
-                     [this](std::uint32_t i) { Sync::prefetch_read(&slots_[i & mask_]); });
+    void publish(std::uint32_t next) noexcept {
+        // Partner: the consumer's load in used_space::look(). The slots are written before it sees that they
+        // are.
+        core_.tail.store(next, std::memory_order_release);
+        if (!Options.same_core)
+            next_ = next; // after the publication, which the other side waits for
     }
 
-    // Slots go back in chunks, so that the producer's look at our index finds many; and all of them with the
-    // `last` item we know of, so that a consumer that goes to sleep holds nothing back.
-    void take(std::uint32_t count, std::uint32_t last) noexcept {
-        const std::uint32_t next = next_ + count;
-        if (next - returned_ >= chunk_ || next == last)
+    // The index at which the ring is full.
+    [[nodiscard]] std::uint32_t look() const noexcept {
+        // Partner: the consumer's store in used_space::give_back(). What it read there is read before we
+        // write over it.
+        const std::uint32_t head = core_.head.load(std::memory_order_acquire);
+        return full_index(head, view_.capacity());
+    }
+
+    Core& core_;
+    [[no_unique_address]] typename Core::storage_type::view_type view_;
+    std::uint32_t next_; // index of the next slot to write
+    std::uint32_t full_; // index that may not be written, as far as we know
+    std::uint32_t stop_; // index up to which single slots need no second thought
+    lookahead<slot_type> ahead_;
+};
+
+// The consumer's half: where it reads next, what has come, and what it has not yet given back. As above.
+template <class Core, space_options Options = {}>
+class used_space {
+    using sync = typename Core::sync_type;
+
+  public:
+    using slot_type = typename Core::slot_type;
+
+    // `chunk`: items to hold back at most before their slots are returned, rounded down to a power of two; 0
+    // is an eighth of the capacity.
+    used_space(Core& core, std::uint32_t lines, std::uint32_t chunk) noexcept
+        : core_(core), view_(core.storage),
+          chunk_(std::bit_floor(chunk != 0              ? chunk
+                                : view_.capacity() >= 8 ? view_.capacity() / 8
+                                                        : 1)),
+          next_(core.head.load(std::memory_order_relaxed)), seen_(next_),
+          ahead_(lines, view_.capacity(), next_) {}
+
+    // Index of the next item to take.
+    [[nodiscard]] std::uint32_t next() const noexcept {
+        return Options.same_core ? core_.head.load(std::memory_order_relaxed) : next_;
+    }
+    [[nodiscard]] slot_type* slots() const noexcept { return view_.slots(core_.storage); }
+    [[nodiscard]] std::uint32_t mask() const noexcept { return view_.mask(); }
+    [[nodiscard]] slot_type& at(std::uint32_t index) const noexcept { return slots()[index & view_.mask()]; }
+
+    // The items known to have arrived, and how a ring that knows better says so.
+    [[nodiscard]] std::uint32_t known() const noexcept { return seen_ - next_; }
+    void learn(std::uint32_t seen) noexcept { seen_ = seen; }
+
+    // The index up to which items have arrived.
+    [[nodiscard]] std::uint32_t look() const noexcept {
+        // Partner: the producer's store in free_space::publish(). The slots are written before we read them.
+        const std::uint32_t tail = core_.tail.load(std::memory_order_acquire);
+        return tail;
+    }
+
+    // The items that have arrived from `next` on, which is next(), looked up where fewer than `wanted` are
+    // known of.
+    [[nodiscard]] std::uint32_t ready(std::uint32_t next, std::uint32_t wanted) noexcept {
+        if (Options.same_core || seen_ - next < wanted) {
+            const std::uint32_t tail = look();
+            if (Options.doubting && tail - next > view_.capacity())
+                return 0;
+            if (Options.same_core || tail == next)
+                return tail - next; // a poll that fails writes nothing, not even what only we read
+            seen_ = tail;
+        }
+        return seen_ - next;
+    }
+
+    // Asks for the lines of the next `count` items and of the window behind them, as far as they have
+    // arrived. If there is nothing behind them, reading them is as good.
+    void look_ahead(std::uint32_t count, std::uint32_t arrived) noexcept {
+        if (arrived > count && ahead_.window() != 0) {
+            const std::uint32_t wanted = count + ahead_.window();
+            ahead_.reach(next_, next_ + (arrived < wanted ? arrived : wanted),
+                         [this](std::uint32_t index) { sync::prefetch_read(&at(index)); });
+        }
+    }
+
+    // The items from `before`, which is next(), up to `next` are done with. Slots go back where a multiple of
+    // the chunk is passed, so that the producer's look at our index finds many; and with the last item we
+    // know of, so that a consumer that goes to sleep holds nothing back.
+    void take(std::uint32_t before, std::uint32_t next) noexcept {
+        if (Options.same_core || (next ^ before) >= chunk_ || next == seen_)
             give_back(next);
-        next_ = next;
+        if (!Options.same_core)
+            next_ = next;
     }
 
     void give_back_all() noexcept {
-        if (returned_ != next_)
+        if (!Options.same_core)
             give_back(next_);
+    }
+
+    // Whether the producer's index can be right.
+    [[nodiscard]] bool sound() const noexcept {
+        return items_between(next(), core_.tail.load(std::memory_order_relaxed)) <= view_.capacity();
     }
 
   private:
     void give_back(std::uint32_t next) noexcept {
-        // Partner: the producer's load in free_space::room(). We have read the slots before it writes over
+        // Partner: the producer's load in free_space::look(). We have read the slots before it writes over
         // them.
-        head_.store(next, std::memory_order_release);
-        returned_ = next;
+        core_.head.store(next, std::memory_order_release);
     }
 
-    index& head_;
-    Slot* slots_;
-    std::uint32_t mask_;
+    Core& core_;
+    [[no_unique_address]] typename Core::storage_type::view_type view_;
     std::uint32_t chunk_;
-    std::uint32_t next_;     // index of the next item to take
-    std::uint32_t returned_; // index up to which slots have gone back
-    lookahead<Slot> ahead_;
+    std::uint32_t next_; // index of the next item to take
+    std::uint32_t seen_; // index up to which items have arrived, as far as we know
+    lookahead<slot_type> ahead_;
 };
 
 } // namespace noria::inline NORIA_ABI::detail

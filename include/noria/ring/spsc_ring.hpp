@@ -38,10 +38,10 @@ struct spsc_options {
     std::uint32_t write_prefetch_lines = 16;
     // How many cache lines ahead the consumer asks for, likewise, and only for what has arrived.
     std::uint32_t read_prefetch_lines = 16;
-    // Items the consumer may hold back before it returns their slots; 0 is an eighth of the capacity. It
-    // holds back nothing once it has taken the last item it knows of.
+    // Items the consumer may hold back before it returns their slots, rounded down to a power of two; 0 is an
+    // eighth of the capacity. It holds back nothing once it has taken the last item it knows of.
     std::uint32_t return_chunk = 0;
-    // Both sides run on one core: no line has to be asked for.
+    // Both sides run on one core: no line has to be asked for, and no index to be remembered.
     bool same_core = false;
     // The slots lent are mapped twice, back to back, and every token is one span (noria/ring/mirrored.hpp).
     bool mirrored = false;
@@ -72,7 +72,7 @@ class basic_spsc_ring {
     // `start` is the index that counting begins at: a test puts it just below 2^32.
     explicit basic_spsc_ring(std::uint32_t start = 0) noexcept
         requires(Options.capacity != dynamic)
-        : tail_(start), head_(start) {
+        : core_(start) {
         static_assert(Options.capacity != 0 && Options.capacity <= max_ring_capacity,
                       "a ring holds 1 to 2^31 items");
     }
@@ -80,7 +80,7 @@ class basic_spsc_ring {
     // Precondition: slots.size() >= slots_for(capacity), and the slots outlive the ring.
     basic_spsc_ring(std::span<slot_type> slots, std::uint32_t capacity, std::uint32_t start = 0) noexcept
         requires(Options.capacity == dynamic)
-        : storage_(slots, capacity), tail_(start), head_(start) {
+        : core_(slots, capacity, start) {
         NORIA_EXPECTS(!Options.mirrored || slots.size() == 2 * std::size_t{slots_for(capacity)},
                       "lend a mirrored ring both mappings of exactly slots_for(capacity) slots");
     }
@@ -92,8 +92,8 @@ class basic_spsc_ring {
     ~basic_spsc_ring() {
         NORIA_EXPECTS(taken_.load(std::memory_order_relaxed) == 0,
                       "a ring outlives its producer and its consumer");
-        destroy(storage_.slots(), storage_.mask(), head_.load(std::memory_order_relaxed),
-                tail_.load(std::memory_order_relaxed));
+        destroy(core_.storage.slots(), core_.storage.mask(), core_.head.load(std::memory_order_relaxed),
+                core_.tail.load(std::memory_order_relaxed));
     }
 
     // The two handles; they carry on where the last pair stopped. Precondition: no handle of this ring is
@@ -129,7 +129,7 @@ class basic_spsc_ring {
     void reclaim_consumer() noexcept { claim::let_go(taken_, role::consumer); }
 
     // Items that fit: exactly what was asked for. Any thread.
-    [[nodiscard]] std::uint32_t capacity() const noexcept { return storage_.capacity(); }
+    [[nodiscard]] std::uint32_t capacity() const noexcept { return core_.storage.capacity(); }
 
   private:
     using role = detail::role;
@@ -140,6 +140,8 @@ class basic_spsc_ring {
     static_assert(!Options.mirrored || (Options.capacity == dynamic && plain_element<T>),
                   "a mirrored ring lends its memory (capacity = dynamic) and carries plain data");
 
+    using core_type = detail::ring_core<slot_type, Options.capacity, Sync>;
+    static constexpr detail::space_options space{.same_core = Options.same_core, .doubting = Options.shared};
     static constexpr std::uint32_t lines_to_write = Options.same_core ? 0 : Options.write_prefetch_lines;
     static constexpr std::uint32_t lines_to_read = Options.same_core ? 0 : Options.read_prefetch_lines;
 
@@ -153,10 +155,8 @@ class basic_spsc_ring {
                 slots[from & mask].value.~T();
     }
 
-    ring_storage<slot_type, Options.capacity> storage_;
+    core_type core_;
     atomic<std::uint32_t> taken_{0}; // the roles; touched by the beginnings and ends of handles only
-    alignas(thread_gap) atomic<std::uint32_t> tail_; // written by the producer
-    alignas(thread_gap) atomic<std::uint32_t> head_; // written by the consumer
 };
 
 // Puts items in. Move-only; one thread at a time, which need not be the one that called split().
@@ -212,12 +212,11 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::producer {
     friend detail::burst_token<producer>;
 
     producer(basic_spsc_ring& ring, claim mine) noexcept
-        : claim_(std::move(mine)), tail_(ring.tail_),
-          space_(ring.head_, ring.storage_.slots(), ring.storage_.mask(), ring.capacity(), lines_to_write,
-                 tail_.load(std::memory_order_relaxed)) {}
+        : claim_(std::move(mine)), space_(ring.core_, lines_to_write) {}
 
     [[nodiscard]] std::uint32_t room(std::uint32_t count) noexcept {
-        return lines_to_write != 0 ? space_.prepare(count) : space_.room(count);
+        const std::uint32_t next = space_.next();
+        return lines_to_write != 0 ? space_.prepare(next, count) : space_.room(next, count);
     }
 
     [[nodiscard]] reserve_token<producer> open(std::uint32_t count) noexcept {
@@ -228,36 +227,27 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::producer {
     template <class Item>
     [[nodiscard]] bool push(Item&& item) noexcept {
         watch_.begin();
-        const bool ask = lines_to_write != 0 && space_.at_new_line();
-        const bool fits = (ask ? space_.prepare(detail::slots_per_line<slot_type>) : space_.room(1)) != 0;
+        const std::uint32_t next = space_.next();
+        const bool fits = space_.has_room(next);
         if (fits) {
-            detail::fill_slot<T, Sync>(space_.slots()[space_.next() & space_.mask()],
-                                       std::forward<Item>(item));
-            publish(1);
+            detail::fill_slot<T, Sync>(space_.at(next), std::forward<Item>(item));
+            space_.publish_one(next + 1);
         }
         watch_.end();
         return fits;
     }
 
-    void publish(std::uint32_t count) noexcept {
-        const std::uint32_t next = space_.next() + count;
-        // Partner: the consumer's load in ready(). The slots are written before it sees that they are.
-        tail_.store(next, std::memory_order_release);
-        space_.advance_to(next);
-    }
-
     // The end of a token.
     void finish(std::uint32_t count) noexcept {
         if (count != 0)
-            publish(count);
+            space_.publish_burst(space_.next() + count);
         drop();
     }
     void drop() noexcept { watch_.end(); }
 
     claim claim_;
     [[no_unique_address]] detail::role_watch<Sync> watch_;
-    atomic<std::uint32_t>& tail_;
-    detail::free_space<slot_type, Sync, Options.shared> space_;
+    detail::free_space<core_type, space> space_;
 };
 
 // Takes items out. Move-only; one thread at a time, which need not be the one that called split().
@@ -280,7 +270,7 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::consumer {
     // As many items as have arrived, at most `count`.
     [[nodiscard]] peek_token<consumer> peek(std::uint32_t count) noexcept {
         watch_.begin();
-        const std::uint32_t arrived = ready(count);
+        const std::uint32_t arrived = space_.ready(space_.next(), count);
         if (lines_to_read != 0)
             space_.look_ahead(count, arrived);
         watch_.open();
@@ -292,10 +282,11 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::consumer {
         requires plain_element<T> || std::is_nothrow_move_assignable_v<T>
     {
         watch_.begin();
-        const bool any = ready(1) != 0;
+        const std::uint32_t next = space_.next();
+        const bool any = space_.ready(next, 1) != 0;
         if (any) {
-            detail::empty_slot<T, Sync>(space_.slots()[space_.next() & space_.mask()], item);
-            take(1);
+            detail::empty_slot<T, Sync>(space_.at(next), item);
+            take(next, next + 1);
         }
         watch_.end();
         return any;
@@ -305,7 +296,7 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::consumer {
     [[nodiscard]] bool sound() const noexcept
         requires(Options.shared)
     {
-        return items_between(space_.next(), tail_.load(std::memory_order_relaxed)) <= Options.capacity;
+        return space_.sound();
     }
 
   private:
@@ -313,41 +304,25 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::consumer {
     friend detail::burst_token<consumer>;
 
     consumer(basic_spsc_ring& ring, claim mine) noexcept
-        : claim_(std::move(mine)), tail_(ring.tail_),
-          space_(ring.head_, ring.storage_.slots(), ring.storage_.mask(), ring.capacity(),
-                 Options.return_chunk, lines_to_read),
-          seen_(space_.next()) {}
+        : claim_(std::move(mine)), space_(ring.core_, lines_to_read, Options.return_chunk) {}
 
-    // The items that have arrived, looked up where fewer than `wanted` are known of.
-    [[nodiscard]] std::uint32_t ready(std::uint32_t wanted) noexcept {
-        if (seen_ - space_.next() < wanted) {
-            // Partner: the producer's store in publish(). The slots are written before we read them.
-            const std::uint32_t tail = tail_.load(std::memory_order_acquire);
-            if (tail == space_.next() || (Options.shared && tail - space_.next() > Options.capacity))
-                return 0; // a poll that fails writes nothing, not even what only we read
-            seen_ = tail;
-        }
-        return seen_ - space_.next();
-    }
-
-    void take(std::uint32_t count) noexcept {
-        destroy(space_.slots(), space_.mask(), space_.next(), space_.next() + count);
-        space_.take(count, seen_);
+    void take(std::uint32_t from, std::uint32_t to) noexcept {
+        destroy(space_.slots(), space_.mask(), from, to);
+        space_.take(from, to);
     }
 
     // The end of a token.
     void finish(std::uint32_t count) noexcept {
+        const std::uint32_t next = space_.next();
         if (count != 0)
-            take(count);
+            take(next, next + count);
         drop();
     }
     void drop() noexcept { watch_.end(); }
 
     claim claim_;
     [[no_unique_address]] detail::role_watch<Sync> watch_;
-    const atomic<std::uint32_t>& tail_;
-    detail::used_space<slot_type, Sync> space_;
-    std::uint32_t seen_; // index up to which items have arrived, as far as we know
+    detail::used_space<core_type, space> space_;
 };
 
 // The ring as programs name it: between two threads of this machine.

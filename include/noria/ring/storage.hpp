@@ -90,6 +90,15 @@ inline void empty_slot(Slot& slot, T& out) noexcept {
 template <class Slot, std::uint32_t Capacity>
 class inline_storage {
   public:
+    // What a handle remembers of the slots: nothing. Where they are follows from where the ring is, and how
+    // many there are is known to the compiler.
+    struct view_type {
+        explicit view_type(inline_storage&) noexcept {}
+        [[nodiscard]] static Slot* slots(inline_storage& storage) noexcept { return storage.slots_; }
+        [[nodiscard]] static constexpr std::uint32_t capacity() noexcept { return Capacity; }
+        [[nodiscard]] static constexpr std::uint32_t mask() noexcept { return slots_for(Capacity) - 1; }
+    };
+
     [[nodiscard]] Slot* slots() noexcept { return slots_; }
     [[nodiscard]] static constexpr std::uint32_t capacity() noexcept { return Capacity; }
     [[nodiscard]] static constexpr std::uint32_t mask() noexcept { return slots_for(Capacity) - 1; }
@@ -104,6 +113,9 @@ class inline_storage {
 template <class Slot>
 class span_storage {
   public:
+    // What a handle remembers of the slots: all, so as not to look it up beside the other side's index.
+    using view_type = span_storage;
+
     span_storage(std::span<Slot> slots, std::uint32_t capacity) noexcept
         : slots_(slots.data()), capacity_(capacity), mask_(slots_for(capacity) - 1) {
         NORIA_EXPECTS(slots.size() > mask_,
@@ -111,6 +123,7 @@ class span_storage {
     }
 
     [[nodiscard]] Slot* slots() const noexcept { return slots_; }
+    [[nodiscard]] Slot* slots(const span_storage&) const noexcept { return slots_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] std::uint32_t mask() const noexcept { return mask_; }
 

@@ -84,6 +84,68 @@ struct mpsc_ring_body {
     std::uint32_t taken[2]{}; // the consumer's
 };
 
+// Room is short all the time, and producers take what they can get: none at all where the ring is full, which a
+// producer may also conclude from an index of the consumer's that is older than another producer's claim.
+template <class Sync, std::uint32_t Capacity, unsigned Tries>
+struct mpsc_ring_short_body {
+    static constexpr unsigned threads = 3;
+    static constexpr std::uint64_t start = 0xffff'ffff;
+    using ring_type = noria::basic_mpsc_ring<std::uint32_t, {.capacity = Capacity}, Sync>;
+
+    // Full from the beginning.
+    mpsc_ring_short_body() {
+        while (put(0) != 0) {
+        }
+        explorer::check(made[0] == Capacity, "an empty ring takes its capacity");
+    }
+
+    void thread(unsigned index) {
+        for (unsigned tries = 0; tries != Tries; ++tries)
+            index == 2 ? static_cast<void>(take()) : static_cast<void>(put(index));
+    }
+
+    void finish() {
+        while (take()) {
+        }
+        explorer::check(taken[0] == made[0] && taken[1] == made[1], "nothing is lost");
+        std::uint32_t room = 0;
+        while (const std::uint32_t got = put(1))
+            room += got;
+        explorer::check(room == Capacity, "an empty ring takes its capacity, and no more");
+        while (take()) {
+        }
+        explorer::check(taken[1] == made[1], "what was put in comes out");
+    }
+
+  private:
+    std::uint32_t put(unsigned who) {
+        auto token = producers[who].reserve(Capacity + 1);
+        const std::uint32_t got = token.size();
+        explorer::check(got <= Capacity, "no more is handed out than there is");
+        for (auto slots : {token.first(), token.second()})
+            for (auto& slot : slots)
+                Sync::write(slot.item, 100 * who + made[who]++);
+        token.commit(got);
+        return got;
+    }
+
+    bool take() {
+        std::uint32_t seen = 0;
+        if (!roles.consumer.try_pop(seen))
+            return false;
+        const std::uint32_t who = seen / 100;
+        explorer::check(who < 2 && seen % 100 == taken[who]++,
+                        "the items of a producer come in order, each once");
+        return true;
+    }
+
+    ring_type ring{start};
+    typename ring_type::roles roles{ring.split()};
+    typename ring_type::producer producers[2]{roles.producer, roles.producer};
+    std::uint32_t made[2]{};  // each producer its own
+    std::uint32_t taken[2]{}; // the consumer's
+};
+
 // A push that happens before another leaves before it: the second producer pushes when it knows of the first
 // one's push.
 template <class Sync>
