@@ -18,6 +18,7 @@
 // stretch of time out of a running stream: the ring has been round several times when the clock starts, and
 // the producer goes on until it has stopped.
 
+#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <cstdint>
@@ -215,8 +216,12 @@ template <bool Listen, class Step, class Side, class Book>
                 if constexpr (Listen)
                     if (silent_since == 0)
                         silent_since = clock.now();
-                if (++polls % polls_to_a_look == 0 && clock.now() - began >= ticks)
-                    goto over; // a ring that is stuck must not keep us
+                if (++polls % polls_to_a_look == 0 &&
+                    clock.now() - began >= ticks) { // stuck: it must not keep us
+                    if constexpr (Listen)
+                        result.longest_silence = std::max(result.longest_silence, clock.now() - silent_since);
+                    goto over;
+                }
                 wait_a_little(pause);
             }
             if constexpr (Listen)

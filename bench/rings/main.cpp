@@ -72,8 +72,8 @@ plan plan_for(const options& asked) {
             throw bad_input("unknown capacity " + std::to_string(capacity) +
                             ": use some of 64, 256, 1024, 4096");
     made.repetitions = asked.repetitions;
-    made.seconds = asked.quick ? 0.0015 : 0.004;
-    made.shared_seconds = asked.quick ? 0.01 : 0.02;
+    made.seconds = asked.quick ? 0.0006 : 0.004;
+    made.shared_seconds = asked.quick ? 0.005 : 0.02;
     if (asked.milliseconds != 0)
         made.seconds = made.shared_seconds = asked.milliseconds / 1000;
     return made;
@@ -140,7 +140,7 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 1000));
     app.add_option("--milliseconds", asked.milliseconds, "length of a repetition")
         ->check(CLI::Range(0.05, 1000.0));
-    app.add_flag("--quick", asked.quick, "two capacities, shorter repetitions; under 60 s");
+    app.add_flag("--quick", asked.quick, "two capacities, short repetitions, so noisy verdicts; under 60 s");
     app.add_flag("--explain", asked.explain, "switch off one by one what makes the difference");
     app.add_flag("--list", asked.list, "print the rings, measure nothing");
     app.add_option("--json", asked.json, "file for the results");

@@ -403,11 +403,11 @@ TEST(fan_in, producers_on_one_core_form_no_convoy) {
     if (!cores)
         GTEST_SKIP() << "needs two cores";
     fan_in<item, {.producers = 2, .ring = {.capacity = 1024}}> wheel(0xffff'ffff);
-    auto [producers, consumer] = wheel.split();
+    auto roles = wheel.split();
     std::uint64_t made[2] = {}, taken[2] = {}, wrong = 0;
-    const auto pushes = [&, &producers = producers](std::uint64_t me) {
+    const auto pushes = [&](std::uint64_t me) {
         return [&, me] {
-            auto token = producers[me].reserve_exact(4);
+            auto token = roles.producers[me].reserve_exact(4);
             if (token.size() == 0)
                 return false;
             linger();
@@ -419,9 +419,9 @@ TEST(fan_in, producers_on_one_core_form_no_convoy) {
         };
     };
     EXPECT_LT(poor_turns(*cores, 20, 8, pushes(0), pushes(1),
-                         [&, &consumer = consumer] {
+                         [&] {
                              item out;
-                             const bool any = consumer.try_pop(out);
+                             const bool any = roles.consumer.try_pop(out);
                              if (any)
                                  wrong += out.producer() > 1 ||
                                           out != item::of(taken[out.producer()]++, out.producer());
@@ -440,31 +440,31 @@ TEST(fan_in, a_reservation_on_the_same_core_stops_nobody) {
         GTEST_SKIP() << "needs two cores";
     constexpr std::uint64_t laps = 10, capacity = 64;
     fan_in<item, {.producers = 2, .ring = {.capacity = capacity}}> wheel(0xffff'ffc0);
-    auto [producers, consumer] = wheel.split();
+    auto roles = wheel.split();
     std::atomic<bool> open{false};
     std::atomic<std::uint64_t> pushed{0};
     std::uint64_t seen = 0, wrong = 0;
-    std::thread holder([&, &producers = producers] {
+    std::thread holder([&] {
         stay_on(cores->first);
-        auto token = producers[0].reserve(1);
+        auto token = roles.producers[0].reserve(1);
         open.store(true, std::memory_order_release);
         while (pushed.load(std::memory_order_acquire) < laps * capacity) {
         }
         token.first()[0] = item::of(0, 0);
         token.commit(1);
     });
-    std::thread other([&, &producers = producers] {
+    std::thread other([&] {
         stay_on(cores->first);
         while (!open.load(std::memory_order_acquire)) {
         }
         for (std::uint64_t i = 0; i < laps * capacity;)
-            if (producers[1].try_push(item::of(i, 1)))
+            if (roles.producers[1].try_push(item::of(i, 1)))
                 pushed.store(++i, std::memory_order_release);
     });
-    std::thread taker([&, &consumer = consumer] {
+    std::thread taker([&] {
         stay_on(cores->second);
         for (item out; seen <= laps * capacity;)
-            if (!consumer.try_pop(out)) {
+            if (!roles.consumer.try_pop(out)) {
                 std::this_thread::yield();
             } else if (out.producer() == 1) {
                 wrong += out != item::of(seen++, 1);
@@ -478,7 +478,7 @@ TEST(fan_in, a_reservation_on_the_same_core_stops_nobody) {
     other.join();
     taker.join();
     item out;
-    while (consumer.try_pop(out))
+    while (roles.consumer.try_pop(out))
         wrong += out != item::of(seen++ - 1, 1);
     EXPECT_EQ(seen, laps * capacity + 1);
     EXPECT_EQ(wrong, 0u);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "mutants/check.hpp"
 #include "noria/ring/burst.hpp"
 #include "support/one_core.hpp"
 
@@ -202,6 +203,48 @@ TEST(mpsc_ring, holds_exactly_its_capacity) {
         holds_exactly<64>(start);
         holds_exactly<1000>(start);
     }
+}
+
+// Nor does it touch the line that all producers fight for.
+// What does not fit as a whole claims nothing: no slot is lost to it.
+TEST(mpsc_ring, a_bulk_that_does_not_fit_costs_no_room) {
+    mpsc_ring<item, {.capacity = 8}> ring;
+    auto [producer, consumer] = ring.split();
+    std::vector<item> items(6);
+    ASSERT_TRUE(push_bulk(producer, std::span<const item>(items.data(), 4)));
+    for (int again = 0; again != 3; ++again)
+        ASSERT_FALSE(push_bulk(producer, std::span<const item>(items)));
+    ASSERT_TRUE(push_bulk(producer, std::span<const item>(items.data(), 4)));
+    item out;
+    for (int i = 0; i != 8; ++i)
+        ASSERT_TRUE(consumer.try_pop(out));
+    ASSERT_FALSE(consumer.try_pop(out));
+}
+
+// A consumer that asks for more than there is gives back all that it has taken.
+TEST(mpsc_ring, a_short_peek_holds_nothing_back) {
+    mpsc_ring<item, {.capacity = 64}> ring;
+    auto [producer, consumer] = ring.split();
+    std::vector<item> items(63);
+    ASSERT_TRUE(push_bulk(producer, std::span<const item>(items)));
+    for (int i = 0; i != 6; ++i)
+        consumer.peek(1).release(1);
+    {
+        auto rest = consumer.peek(64);
+        ASSERT_EQ(rest.size(), 57u);
+    }
+    ASSERT_TRUE(push_bulk(producer, std::span<const item>(items.data(), 7)));
+}
+
+TEST(mpsc_ring, a_reservation_that_finds_nothing_writes_nothing) {
+    basic_mpsc_ring<item, {.capacity = 2}, check::counting_sync> ring(0xffff'ffff);
+    auto [producer, consumer] = ring.split();
+    ASSERT_TRUE(producer.try_push(item::of(0)) && producer.try_push(item::of(1)));
+    const std::uint64_t before = check::writes;
+    EXPECT_EQ(producer.reserve(2).size(), 0u);
+    EXPECT_EQ(producer.reserve_exact(1).size(), 0u);
+    EXPECT_FALSE(producer.try_push(item::of(2)));
+    EXPECT_EQ(check::writes, before);
 }
 
 TEST(mpsc_ring, a_hole_holds_up_only_what_lies_behind_it) {

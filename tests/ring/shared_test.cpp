@@ -434,11 +434,15 @@ TEST_F(shared_ring_beside_nonsense, stays_within_its_memory) {
              *rc::gen::container<std::vector<std::pair<int, std::uint32_t>>>(20, setting)) {
             if (which < 2)
                 set(which == 0 ? tail : head, value);
+            for (auto singles = *rc::gen::inRange<std::uint32_t>(0, capacity + 2); singles != 0; --singles) {
+                item out;
+                (void)producer.try_push(out);
+            }
             {
                 auto room = producer.reserve(~0u);
                 RC_ASSERT(room.size() <= capacity);
                 RC_ASSERT(within(here.memory, room));
-                room.commit(room.size() / 2);
+                room.commit(*rc::gen::arbitrary<bool>() ? room.size() / 2 : 0);
             }
             {
                 auto items = consumer.peek(~0u);

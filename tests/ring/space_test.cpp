@@ -60,7 +60,7 @@ TEST(ring_space, each_line_is_asked_for_once_and_never_behind_the_index_or_beyon
             if (before(limit, next))
                 limit = next;
             limit += *rc::gen::inRange<std::uint32_t>(0, 30);
-            ahead.reach(next, limit, [&](std::uint32_t index) {
+            ahead.reach(next, limit, 1024, [&](std::uint32_t index) {
                 RC_ASSERT(!before(index, next));
                 RC_ASSERT(!before(limit, index + 4));
                 if (!asked.empty())
@@ -72,6 +72,19 @@ TEST(ring_space, each_line_is_asked_for_once_and_never_behind_the_index_or_beyon
                 RC_ASSERT(limit - asked.back() < 8u);
         }
     }));
+}
+
+// However long nobody has asked: the distance is no news of a line ahead.
+TEST(ring_space, who_has_not_looked_ahead_for_a_long_time_begins_anew) {
+    for (const std::uint32_t lag : {0x7fff'ffffu, 0x8000'0000u, 0x8000'0001u, 0x8000'0010u, 0xffff'f000u}) {
+        detail::lookahead<slot> ahead(16, 1024, 5);
+        int hints = 0;
+        ahead.reach(5 + lag, 5 + lag + 16, 1024, [&](std::uint32_t index) {
+            EXPECT_LT(index - (5 + lag), 16u);
+            ++hints;
+        });
+        EXPECT_EQ(hints, 4);
+    }
 }
 
 // Both halves against a count of what is free: the producer never thinks more is free than is, and knows all
@@ -90,6 +103,7 @@ TEST(ring_space, the_producer_knows_no_more_than_the_consumer_gave_back) {
         const std::uint32_t grain = std::bit_floor(chunk != 0 ? chunk : std::max(capacity / 8, 1u));
         std::uint32_t inside = 0, kept = 0;
         for (int step = 0; step != 100; ++step) {
+            kept = consumer.next() - head.load();
             if (*rc::gen::arbitrary<bool>()) {
                 const auto count = *rc::gen::inRange<std::uint32_t>(0, capacity + 5);
                 const std::uint32_t next = producer.next(), really_free = capacity - inside - kept;
@@ -121,8 +135,12 @@ TEST(ring_space, the_producer_knows_no_more_than_the_consumer_gave_back) {
                 const std::uint32_t arrived = consumer.ready(next, count);
                 RC_ASSERT(arrived <= inside);
                 RC_ASSERT(arrived >= count);
+                if (*rc::gen::arbitrary<bool>()) { // asking for more than there is holds nothing back
+                    RC_ASSERT(consumer.ready(next, inside + 1) == inside);
+                    RC_ASSERT(inside == 0 || head.load() == next);
+                }
                 noting_sync::to_read.clear();
-                consumer.look_ahead(count, arrived);
+                consumer.look_ahead(next, count, arrived);
                 for (const std::uint32_t at : slots_of(noting_sync::to_read, slots.data()))
                     RC_ASSERT(((at - next) & mask) < inside); // only what has arrived
                 if (count == 0)
@@ -132,7 +150,7 @@ TEST(ring_space, the_producer_knows_no_more_than_the_consumer_gave_back) {
                 inside -= count;
                 kept = consumer.next() - head.load();
                 RC_ASSERT(kept < grain);
-                if (arrived == count) // the last it knows of
+                if (inside == 0)
                     RC_ASSERT(kept == 0u);
             }
         }
@@ -154,6 +172,22 @@ TEST(ring_space, a_producer_that_doubts_believes_no_impossible_index) {
     between.head.store(104);
     EXPECT_TRUE(doubting.sound());
     EXPECT_EQ(doubting.room(108, 1), 4u);
+}
+
+// Single slots are allowed several at a time; what the other side takes back is no longer allowed.
+TEST(ring_space, a_producer_that_doubts_forgets_what_it_was_allowed) {
+    detail::ring_core<slot, 8, std_sync> between(100);
+    detail::free_space<decltype(between), {.doubting = true}> doubting(between, 0);
+    ASSERT_TRUE(doubting.has_room(100)); // and seven more
+    doubting.publish_one(101);
+    between.head.store(95); // possible, and a lie
+    ASSERT_EQ(doubting.room(101, 8), 2u);
+    ASSERT_TRUE(doubting.has_room(101));
+    doubting.publish_one(102);
+    ASSERT_TRUE(doubting.has_room(102));
+    doubting.publish_one(103);
+    EXPECT_FALSE(doubting.has_room(103));
+    EXPECT_LE(doubting.room(103, 1000), 8u);
 }
 
 TEST(ring_space, a_consumer_that_doubts_believes_no_impossible_index) {

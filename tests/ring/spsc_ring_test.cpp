@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "noria/ring/burst.hpp"
 #include "noria/ring/spsc_ring.hpp"
 
 #include <gtest/gtest.h>
@@ -290,6 +291,33 @@ TEST(spsc_ring, publishes_once_a_burst_and_a_failed_poll_stores_nothing_shared) 
     EXPECT_EQ(noting_sync::stores, 2 + 2 * watch);
 }
 
+// A consumer that waits for more than there is must not wait for slots that it holds back itself.
+TEST(spsc_ring, two_sides_that_move_only_in_bulk_never_block_each_other) {
+    for (const std::uint32_t taking : {2u, 3u, 61u, 64u})
+        for (const std::uint32_t giving : {1u, 5u, 60u}) {
+            spsc_ring<int, {.capacity = 64}> ring;
+            auto [producer, consumer] = ring.split();
+            std::vector<int> in(giving), out(taking);
+            int given = 0, taken = 0;
+            for (int round = 0; round != 1000; ++round) {
+                for (int& number : in)
+                    number = given + static_cast<int>(&number - in.data());
+                given += push_bulk(producer, std::span<const int>(in)) ? static_cast<int>(giving) : 0;
+                if (pop_bulk(consumer, std::span(out))) {
+                    for (const int number : out)
+                        ASSERT_EQ(number, taken++);
+                } else {
+                    // All that is not in the ring is free.
+                    auto room = producer.reserve(64);
+                    ASSERT_EQ(room.size(), 64u - static_cast<std::uint32_t>(given - taken));
+                }
+            }
+            ASSERT_GE(taken + 64, given);
+            if (taking + giving <= 64)
+                EXPECT_GE(taken, 900) << taking << " out, " << giving << " in";
+        }
+}
+
 TEST(spsc_ring, asks_ahead_only_for_lines_the_consumer_is_done_with) {
     EXPECT_TRUE(rc::check([] {
         using ring_type = basic_spsc_ring<item, {.capacity = 100, .write_prefetch_lines = 6}, noting_sync>;
@@ -436,7 +464,7 @@ concept pops_into = requires(Consumer& consumer, T& out) { consumer.try_pop(out)
 static_assert(pops_into<plain_ring::consumer, item> &&
               !pops_into<archetype_ring::consumer, element_archetype>);
 // The two indices and the slots keep their distance, and so do two handles side by side.
-static_assert(sizeof(plain_ring) == 8 * sizeof(item) + 3 * thread_gap); // slots, handle count, tail, head
+static_assert(sizeof(plain_ring) == 8 * sizeof(item) + 2 * thread_gap); // slots, tail, head
 static_assert(alignof(plain_ring::producer) == thread_gap && sizeof(plain_ring::producer) == thread_gap);
 static_assert(alignof(plain_ring::consumer) == thread_gap && sizeof(plain_ring::consumer) == thread_gap);
 

@@ -23,6 +23,8 @@ struct strict_sync {
         T exchange(T value, std::memory_order order) noexcept { return value_.exchange(value, order); }
         T fetch_add(T value, std::memory_order order) noexcept { return value_.fetch_add(value, order); }
         T fetch_sub(T value, std::memory_order order) noexcept { return value_.fetch_sub(value, order); }
+        T fetch_or(T bits, std::memory_order order) noexcept { return value_.fetch_or(bits, order); }
+        T fetch_and(T bits, std::memory_order order) noexcept { return value_.fetch_and(bits, order); }
 
       private:
         std::atomic<T> value_;

@@ -8,12 +8,12 @@
 #include <type_traits>
 #include <utility>
 
-#include "noria/core/cacheline.hpp"
 #include "noria/ring/concepts.hpp"
 #include "noria/ring/storage.hpp"
 
-// Copying in and out of any ring, written once over reserve-commit and peek-release. *_bulk is all or
-// nothing, *_burst is as many as fit, and what did not fit or had not come is left as it was. Thread: as the
+// Copying in and out of the rings, written once over reserve-commit and peek-release. *_bulk is all or
+// nothing,
+// *_burst is as many as fit, and what did not fit or had not come is left as it was. Thread: as the
 // side that is passed. Progress: as its reserve and peek, plus the copies.
 
 namespace noria::inline NORIA_ABI {
@@ -22,7 +22,21 @@ namespace noria::inline NORIA_ABI {
 template <ring_element T>
 using push_item = std::conditional_t<plain_element<T>, const T, T>;
 
+// A side whose peek() may stop before all that has come, where the items of another producer begin or a slot
+// was given up, says so (`peeks_in_parts`). It has pop_burst, and no pop_bulk: what is wanted might never be
+// in one part.
+template <class R>
+concept offers_all_at_once = !requires { requires R::peeks_in_parts; };
+
 namespace detail {
+
+// Where room that is claimed cannot be given back unseen, only reserve_exact() leaves it to the others.
+[[nodiscard]] inline auto reserve_all(auto& ring, std::uint32_t count) noexcept {
+    if constexpr (requires { ring.reserve_exact(count); })
+        return ring.reserve_exact(count);
+    else
+        return ring.reserve(count);
+}
 
 [[nodiscard]] constexpr std::uint32_t burst_size(std::size_t wanted) noexcept {
     return wanted < max_ring_capacity ? static_cast<std::uint32_t>(wanted) : max_ring_capacity;
@@ -33,7 +47,7 @@ namespace detail {
 // first byte than a burst to its last.
 template <class Slot, class F>
 inline void each_slot(std::span<Slot> slots, F&& f) noexcept {
-    constexpr std::size_t group = sizeof(Slot) < cache_line ? cache_line / sizeof(Slot) : 1;
+    constexpr std::size_t group = slots_per_line<Slot>;
     Slot* slot = slots.data();
     for (std::size_t left = slots.size() / group; left != 0; --left, slot += group)
         [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -108,7 +122,7 @@ template <burst_producer R>
 // Puts in all of `items`, in order, or none.
 template <burst_producer R>
 [[nodiscard]] inline bool push_bulk(R& ring, std::span<push_item<typename R::value_type>> items) noexcept {
-    auto token = ring.reserve(detail::burst_size(items.size()));
+    auto token = detail::reserve_all(ring, detail::burst_size(items.size()));
     if (token.size() < items.size())
         return false;
     detail::fill_run<R>(token.second(), detail::fill_run<R>(token.first(), items.data()));
@@ -132,6 +146,7 @@ template <burst_consumer R>
 
 // Fills all of `items`, in order, or takes nothing out.
 template <burst_consumer R>
+    requires offers_all_at_once<R>
 [[nodiscard]] inline bool pop_bulk(R& ring, std::span<typename R::value_type> items) noexcept {
     auto token = ring.peek(detail::burst_size(items.size()));
     if (token.size() < items.size())

@@ -50,7 +50,7 @@ struct sync_of<R> {
 } // namespace detail
 
 // The producing side of a ring: room is reserved in place as two spans (the ring's end lies between them),
-// filled in order, and published in whole or in part; what is not committed was never there. Requires:
+// filled in order, and published in whole or in part; what is not committed is never seen. Requires:
 // R::value_type; ring.reserve(n) -> a token for at most n slots with first(), second(), size() and commit(k),
 // k <= size(); all noexcept. R::sync_type names the policy of its cells, std_sync if absent.
 template <class R>

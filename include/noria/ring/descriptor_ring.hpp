@@ -29,7 +29,7 @@ struct descriptor_ring_options {
     std::uint32_t capacity;
 };
 
-// Thread: made, split and destroyed by one thread at a time, as spsc_ring. Memory: the slots and two cache
+// Thread: made, split and destroyed by one thread at a time, as spsc_ring. Memory: the slots and four cache
 // lines.
 template <phase_descriptor D, descriptor_ring_options Options, class Sync = std_sync>
 class basic_descriptor_ring {
@@ -51,8 +51,6 @@ class basic_descriptor_ring {
     explicit basic_descriptor_ring(std::uint32_t start = 0) noexcept
         requires(Options.capacity != dynamic)
         : written_(start), consumed_(start) {
-        static_assert(Options.capacity != 0 && Options.capacity <= max_ring_capacity,
-                      "a ring holds 1 to 2^31 items");
         disown(start);
     }
 

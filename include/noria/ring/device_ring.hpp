@@ -37,7 +37,7 @@ struct device_ring_options {
     std::uint32_t report_every = 1;
 };
 
-// Thread: made, split and destroyed by one thread at a time, as spsc_ring. Memory: the slots and two cache
+// Thread: made, split and destroyed by one thread at a time, as spsc_ring. Memory: the slots and four cache
 // lines.
 template <owned_descriptor D, device_ring_options Options, class Sync = std_sync>
 class basic_device_ring {
@@ -58,10 +58,7 @@ class basic_device_ring {
     // `start` is the index that counting begins at: a test puts it just below 2^32.
     explicit basic_device_ring(std::uint32_t start = 0) noexcept
         requires(Options.capacity != dynamic)
-        : cleaned_(start), completed_(start), tail_(start) {
-        static_assert(Options.capacity != 0 && Options.capacity <= max_ring_capacity,
-                      "a ring holds 1 to 2^31 items");
-    }
+        : cleaned_(start), completed_(start), tail_(start) {}
 
     // Precondition: slots.size() >= slots_for(capacity), and the slots outlive the ring.
     basic_device_ring(std::span<slot_type> slots, std::uint32_t capacity, std::uint32_t start = 0) noexcept

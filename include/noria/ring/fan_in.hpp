@@ -195,6 +195,7 @@ class basic_fan_in<T, Options, Sync>::consumer {
     using value_type = T;
     using slot_type = ring_slot<T, Sync>;
     using sync_type = Sync;
+    static constexpr bool peeks_in_parts = true; // ring by ring
 
     // Items of one ring, at most `count` and at most what is left of its budget; an offer counts against the
     // budget, taken or not. None means that every ring was seen empty. Called again, it goes on with the same

@@ -23,6 +23,9 @@
 // well, a hint: as long as it shows that there is plenty, the bits need no look and the consumer stays
 // behind.
 //
+//   template <> struct noria::descriptor_traits<completion> { // where the bit may lie: descriptor.hpp
+//       static constexpr std::size_t word_offset = offsetof(completion, length);
+//   };
 //   hybrid_ring<completion, {.capacity = 1024}> ring;
 //   auto [producer, consumer] = ring.split();
 
@@ -41,8 +44,6 @@ struct hybrid_options {
 // lines.
 template <phase_descriptor D, hybrid_options Options, class Sync = std_sync>
 class basic_hybrid_ring {
-    using counter = typename Sync::template atomic<std::uint32_t>;
-
   public:
     using value_type = D;
     using slot_type = descriptor_slot<D, Sync>;
@@ -59,8 +60,6 @@ class basic_hybrid_ring {
     explicit basic_hybrid_ring(std::uint32_t start = 0) noexcept
         requires(Options.capacity != dynamic)
         : core_(start) {
-        static_assert(Options.capacity != 0 && Options.capacity <= max_ring_capacity,
-                      "a ring holds 1 to 2^31 items");
         disown(start);
     }
 
@@ -74,14 +73,14 @@ class basic_hybrid_ring {
     basic_hybrid_ring(const basic_hybrid_ring&) = delete;
     basic_hybrid_ring& operator=(const basic_hybrid_ring&) = delete;
     ~basic_hybrid_ring() {
-        NORIA_EXPECTS(handles_.load(std::memory_order_relaxed) == 0,
+        NORIA_EXPECTS(core_.taken.load(std::memory_order_relaxed) == 0,
                       "a ring outlives its producer and its consumer");
     }
 
     // The two handles; they carry on where the last pair stopped. Precondition: no handle of this ring is
     // alive.
     [[nodiscard]] roles split() noexcept {
-        NORIA_EXPECTS(handles_.load(std::memory_order_relaxed) == 0,
+        NORIA_EXPECTS(core_.taken.load(std::memory_order_relaxed) == 0,
                       "one producer and one consumer: drop the old pair");
         return {producer(*this), consumer(*this)};
     }
@@ -100,8 +99,7 @@ class basic_hybrid_ring {
                                                            std::memory_order_relaxed);
     }
 
-    core_type core_;     // the tail is the hint
-    counter handles_{0}; // alive; touched by split and by the ends of handles only
+    core_type core_; // the tail is the hint
 };
 
 // Puts descriptors in. Move-only; one thread at a time. Progress: every call is wait-free. Cost: as
@@ -127,8 +125,8 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::producer {
         return fits;
     }
 
-    // Puts in as many as fit, in order, and says how many. The consumer sees all of them at once.
-    // Precondition: as try_push().
+    // Puts in as many as fit, in order, and says how many. The consumer sees none of them before all are
+    // there. Precondition: as try_push().
     [[nodiscard]] std::uint32_t push_burst(std::span<const D> descriptors) noexcept {
         watch_.begin();
         const std::uint32_t wanted = detail::burst_size(descriptors.size());
@@ -144,7 +142,8 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::producer {
     friend basic_hybrid_ring;
 
     explicit producer(basic_hybrid_ring& ring) noexcept
-        : hold_(ring.handles_), space_(ring.core_, Options.write_prefetch_lines) {}
+        : claim_(ring.core_.taken, detail::role::producer), space_(ring.core_, Options.write_prefetch_lines) {
+    }
 
     [[nodiscard]] std::uint32_t fill(const D& descriptor, std::uint32_t index) noexcept {
         const std::uint32_t bare = slot_type::word_of(descriptor);
@@ -169,7 +168,7 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::producer {
         space_.publish_burst(next); // the index
     }
 
-    detail::role_hold<Sync> hold_;
+    detail::role_claim<Sync> claim_;
     [[no_unique_address]] detail::role_watch<Sync> watch_;
     detail::free_space<core_type> space_;
 };
@@ -184,7 +183,7 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::consumer {
     consumer(consumer&&) noexcept = default;
     consumer& operator=(consumer&&) = delete;
     ~consumer() {
-        if (hold_)
+        if (claim_)
             space_.give_back_all();
     }
 
@@ -208,7 +207,7 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::consumer {
         const std::uint32_t wanted = detail::burst_size(descriptors.size());
         const std::uint32_t arrived = space_.known() < wanted ? look(wanted) : space_.known();
         const std::uint32_t count = arrived < wanted ? arrived : wanted;
-        space_.look_ahead(count, arrived);
+        space_.look_ahead(space_.next(), count, arrived);
         for (std::uint32_t i = 0; i != count; ++i)
             space_.at(space_.next() + i).take(descriptors[i]);
         if (count != 0)
@@ -221,7 +220,8 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::consumer {
     friend basic_hybrid_ring;
 
     explicit consumer(basic_hybrid_ring& ring) noexcept
-        : hold_(ring.handles_), space_(ring.core_, Options.read_prefetch_lines, Options.return_chunk) {}
+        : claim_(ring.core_.taken, detail::role::consumer),
+          space_(ring.core_, Options.read_prefetch_lines, Options.return_chunk) {}
 
     [[nodiscard]] bool arrived(std::uint32_t index) const noexcept {
         return space_.at(index).is_handed_over(owner_at<D>(index, space_.mask()));
@@ -251,7 +251,7 @@ class alignas(thread_gap) basic_hybrid_ring<D, Options, Sync>::consumer {
         return seen - next;
     }
 
-    detail::role_hold<Sync> hold_;
+    detail::role_claim<Sync> claim_;
     [[no_unique_address]] detail::role_watch<Sync> watch_;
     detail::used_space<core_type> space_;
 };

@@ -31,8 +31,8 @@ class mirrored_memory {
   public:
     // Set-up. `bytes` is a whole number of pages: the two mappings meet at the edge of one.
     [[nodiscard]] static result<mirrored_memory> map(std::size_t bytes) noexcept {
-        const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-        if (bytes == 0 || bytes % page != 0)
+        const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        if (bytes == 0 || bytes % page_bytes != 0)
             return make_error(
                 std::errc::invalid_argument,
                 "mirrored memory is a whole number of pages (sysconf(_SC_PAGESIZE), often 4096): "
@@ -57,6 +57,8 @@ class mirrored_memory {
     // Memory of exactly the slots of a ring of `capacity` elements.
     template <plain_element T>
     [[nodiscard]] static result<mirrored_memory> for_slots(std::uint32_t capacity) noexcept {
+        if (capacity == 0 || capacity > max_ring_capacity)
+            return make_error(std::errc::invalid_argument, "a ring holds 1 to 2^31 items: ask for as many");
         return map(std::size_t{slots_for(capacity)} * sizeof(T));
     }
 

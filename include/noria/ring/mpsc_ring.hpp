@@ -67,8 +67,6 @@ class basic_mpsc_ring {
     explicit basic_mpsc_ring(std::uint64_t start = 0) noexcept
         requires(Options.capacity != dynamic)
         : tail_(start), head_(start) {
-        static_assert(Options.capacity != 0 && Options.capacity <= max_ring_capacity,
-                      "a ring holds 1 to 2^31 items");
         unmark(start);
     }
 
@@ -129,11 +127,10 @@ class basic_mpsc_ring {
     }
 
     ring_storage<slot_type, Options.capacity> storage_;
-    atomic<std::uint32_t> handles_{0}; // alive; touched by split, copies and the ends of handles only
-
     // 64 bits, so that a producer that slept through 2^32 items does not take an old index for the present.
     alignas(thread_gap) atomic<std::uint64_t> tail_; // claimed by producers
     alignas(thread_gap) atomic<std::uint64_t> head_; // written by the consumer
+    atomic<std::uint32_t> handles_{0}; // alive; touched by split, copies and the ends of handles only
 };
 
 // Puts items in. A copy is another producer, for another thread, and may be made while this one is in use;
@@ -292,6 +289,7 @@ class alignas(thread_gap) basic_mpsc_ring<T, Options, Sync>::consumer {
     using value_type = T;
     using slot_type = marked_slot<T, Sync>;
     using sync_type = Sync;
+    static constexpr bool peeks_in_parts = true; // up to a skipped slot
 
     // Precondition: no token of the old handle is open.
     consumer(consumer&&) noexcept = default;
@@ -311,6 +309,8 @@ class alignas(thread_gap) basic_mpsc_ring<T, Options, Sync>::consumer {
                 ++arrived;
             while (arrived != count && mark(next_ + arrived) == filled);
         }
+        if (arrived != count && returned_ != next_)
+            give_back(next_); // who waits for more must not wait for slots that he holds himself
         watch_.open();
         return {this, slots_, run_at(static_cast<std::uint32_t>(next_), arrived, mask_)};
     }
@@ -347,7 +347,7 @@ class alignas(thread_gap) basic_mpsc_ring<T, Options, Sync>::consumer {
     // Passes what was skipped; says whether there is an item then.
     [[nodiscard]] bool ready() noexcept {
         std::uint32_t found = mark(next_);
-        while (found == skipped) {
+        for (std::uint32_t passed = 0; found == skipped && passed <= mask_; ++passed) { // a lap at most
             pass(1);
             found = mark(next_);
         }

@@ -17,10 +17,6 @@
 
 namespace noria::inline NORIA_ABI::detail {
 
-template <class Slot>
-inline constexpr std::uint32_t slots_per_line =
-    sizeof(Slot) < cache_line ? static_cast<std::uint32_t>(std::bit_floor(cache_line / sizeof(Slot))) : 1;
-
 // Which cache lines of a ring have been asked for, ahead of an index that moves on.
 template <class Slot>
 class lookahead {
@@ -41,8 +37,8 @@ class lookahead {
     // Calls hint(index) for each line between `next`, what lies before being the other side's again, and
     // `limit`, that has not been asked for.
     template <class Hint>
-    void reach(std::uint32_t next, std::uint32_t limit, Hint&& hint) noexcept {
-        if (before(asked_, next))
+    void reach(std::uint32_t next, std::uint32_t limit, std::uint32_t capacity, Hint&& hint) noexcept {
+        if (asked_ - next > capacity) // behind, however far
             asked_ = next;
         for (; !before(limit, asked_ + slots_per_line<Slot>); asked_ += slots_per_line<Slot>)
             hint(asked_);
@@ -73,6 +69,7 @@ struct ring_core {
     storage_type storage;
     alignas(thread_gap) word tail; // written by the producer
     alignas(thread_gap) word head; // written by the consumer
+    word taken{0};                 // the roles; touched by the beginnings and ends of handles only
 };
 
 // What a half need not do, or must.
@@ -94,7 +91,7 @@ class free_space {
 
     free_space(Core& core, std::uint32_t lines) noexcept
         : core_(core), view_(core.storage), next_(core.tail.load(std::memory_order_relaxed)), full_(next_),
-          stop_(next_), ahead_(lines, view_.capacity(), next_) {}
+          stop_(next_), ahead_(Options.same_core ? 0 : lines, view_.capacity(), next_) {}
 
     // Index of the next slot to write.
     [[nodiscard]] std::uint32_t next() const noexcept {
@@ -128,6 +125,8 @@ class free_space {
             if (Options.same_core || full == next)
                 return full - next; // a poll that fails writes nothing, not even what only we read
             full_ = full;
+            if (Options.doubting)
+                stop_ = next; // what was allowed may have been taken back
         }
         return full_ - next;
     }
@@ -138,8 +137,10 @@ class free_space {
     [[nodiscard]] std::uint32_t prepare(std::uint32_t next, std::uint32_t count) noexcept {
         const std::uint32_t wanted = (count < view_.capacity() ? count : view_.capacity()) + ahead_.window();
         const std::uint32_t free = room(next, wanted);
+        const std::uint32_t asked =
+            (count < ahead_.window() ? count : ahead_.window()) + ahead_.window(); // not a whole ring at once
         if (ahead_.window() != 0)
-            ahead_.reach(next, next + (free < wanted ? free : wanted),
+            ahead_.reach(next, next + (free < asked ? free : asked), view_.capacity(),
                          [this](std::uint32_t index) { sync::prefetch_write(&at(index)); });
         return free;
     }
@@ -198,7 +199,7 @@ class used_space {
                                 : view_.capacity() >= 8 ? view_.capacity() / 8
                                                         : 1)),
           next_(core.head.load(std::memory_order_relaxed)), seen_(next_),
-          ahead_(lines, view_.capacity(), next_) {}
+          ahead_(Options.same_core ? 0 : lines, view_.capacity(), next_) {}
 
     // Index of the next item to take.
     [[nodiscard]] std::uint32_t next() const noexcept {
@@ -229,16 +230,18 @@ class used_space {
             if (Options.same_core || tail == next)
                 return tail - next; // a poll that fails writes nothing, not even what only we read
             seen_ = tail;
+            if (tail - next < wanted && core_.head.load(std::memory_order_relaxed) != next)
+                give_back(next); // who waits for more must not wait for slots that he holds himself
         }
         return seen_ - next;
     }
 
-    // Asks for the lines of the next `count` items and of the window behind them, as far as they have
-    // arrived. If there is nothing behind them, reading them is as good.
-    void look_ahead(std::uint32_t count, std::uint32_t arrived) noexcept {
+    // Asks for the lines of the `count` items from `next` on and of the window behind them, as far as they
+    // have arrived. If there is nothing behind them, reading them is as good.
+    void look_ahead(std::uint32_t next, std::uint32_t count, std::uint32_t arrived) noexcept {
         if (arrived > count && ahead_.window() != 0) {
             const std::uint32_t wanted = count + ahead_.window();
-            ahead_.reach(next_, next_ + (arrived < wanted ? arrived : wanted),
+            ahead_.reach(next, next + (arrived < wanted ? arrived : wanted), view_.capacity(),
                          [this](std::uint32_t index) { sync::prefetch_read(&at(index)); });
         }
     }

@@ -26,7 +26,7 @@
 //
 // Two things make it fast. The line of a slot still lies in the consumer's cache when the producer comes
 // round to it, and a plain store waits for it to arrive; so the producer asks for the lines ahead, in
-// exclusive state, and never for one that the consumer may still be reading. And what a side needs at every
+// exclusive state, and only as far as it knows the consumer to be done. And what a side needs at every
 // call lies in its handle, so the two threads share nothing but the two indices and the slots.
 
 namespace noria::inline NORIA_ABI {
@@ -72,10 +72,7 @@ class basic_spsc_ring {
     // `start` is the index that counting begins at: a test puts it just below 2^32.
     explicit basic_spsc_ring(std::uint32_t start = 0) noexcept
         requires(Options.capacity != dynamic)
-        : core_(start) {
-        static_assert(Options.capacity != 0 && Options.capacity <= max_ring_capacity,
-                      "a ring holds 1 to 2^31 items");
-    }
+        : core_(start) {}
 
     // Precondition: slots.size() >= slots_for(capacity), and the slots outlive the ring.
     basic_spsc_ring(std::span<slot_type> slots, std::uint32_t capacity, std::uint32_t start = 0) noexcept
@@ -90,7 +87,7 @@ class basic_spsc_ring {
 
     // Destroys what nobody took out. Precondition: both handles are gone.
     ~basic_spsc_ring() {
-        NORIA_EXPECTS(taken_.load(std::memory_order_relaxed) == 0,
+        NORIA_EXPECTS(core_.taken.load(std::memory_order_relaxed) == 0,
                       "a ring outlives its producer and its consumer");
         destroy(core_.storage.slots(), core_.storage.mask(), core_.head.load(std::memory_order_relaxed),
                 core_.tail.load(std::memory_order_relaxed));
@@ -99,22 +96,23 @@ class basic_spsc_ring {
     // The two handles; they carry on where the last pair stopped. Precondition: no handle of this ring is
     // alive.
     [[nodiscard]] roles split() noexcept {
-        NORIA_EXPECTS(taken_.load(std::memory_order_relaxed) == 0,
+        NORIA_EXPECTS(core_.taken.load(std::memory_order_relaxed) == 0,
                       "one producer and one consumer: drop the old pair");
-        return {producer(*this, {taken_, role::producer}), consumer(*this, {taken_, role::consumer})};
+        return {producer(*this, {core_.taken, role::producer}),
+                consumer(*this, {core_.taken, role::consumer})};
     }
 
     // One handle, for threads or processes that come and go each on its own; it carries on where the last one
     // stopped. Any thread, wait-free. Fails where the role is taken.
     [[nodiscard]] result<producer> open_producer() noexcept {
-        claim mine(taken_, role::producer);
+        claim mine(core_.taken, role::producer);
         if (!mine)
             return make_error(std::errc::device_or_resource_busy,
                               "the ring has a producer: drop its handle, or reclaim it from a dead process");
         return producer(*this, std::move(mine));
     }
     [[nodiscard]] result<consumer> open_consumer() noexcept {
-        claim mine(taken_, role::consumer);
+        claim mine(core_.taken, role::consumer);
         if (!mine)
             return make_error(std::errc::device_or_resource_busy,
                               "the ring has a consumer: drop its handle, or reclaim it from a dead process");
@@ -125,8 +123,16 @@ class basic_spsc_ring {
     // pidfd), not merely silent: a handle that lives on would run beside the next. What it had committed
     // stays in the ring, what it had only reserved never was; items that a consumer took but whose slots it
     // had not yet returned (less than a return chunk) are seen again by the next.
-    void reclaim_producer() noexcept { claim::let_go(taken_, role::producer); }
-    void reclaim_consumer() noexcept { claim::let_go(taken_, role::consumer); }
+    void reclaim_producer() noexcept
+        requires plain_element<T>
+    {
+        claim::let_go(core_.taken, role::producer);
+    }
+    void reclaim_consumer() noexcept
+        requires plain_element<T>
+    {
+        claim::let_go(core_.taken, role::consumer);
+    }
 
     // Items that fit: exactly what was asked for. Any thread.
     [[nodiscard]] std::uint32_t capacity() const noexcept { return core_.storage.capacity(); }
@@ -156,7 +162,6 @@ class basic_spsc_ring {
     }
 
     core_type core_;
-    atomic<std::uint32_t> taken_{0}; // the roles; touched by the beginnings and ends of handles only
 };
 
 // Puts items in. Move-only; one thread at a time, which need not be the one that called split().
@@ -272,7 +277,7 @@ class alignas(thread_gap) basic_spsc_ring<T, Options, Sync>::consumer {
         watch_.begin();
         const std::uint32_t arrived = space_.ready(space_.next(), count);
         if (lines_to_read != 0)
-            space_.look_ahead(count, arrived);
+            space_.look_ahead(space_.next(), count, arrived);
         watch_.open();
         return {this, space_.slots(), run(space_.next(), arrived < count ? arrived : count, space_.mask())};
     }

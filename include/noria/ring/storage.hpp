@@ -86,9 +86,20 @@ inline void empty_slot(Slot& slot, T& out) noexcept {
 
 } // namespace detail
 
-// Slots inside the ring object. They are touched at set-up, so that the data path meets no page fault.
+namespace detail {
+
+template <class Slot>
+inline constexpr std::uint32_t slots_per_line =
+    sizeof(Slot) < cache_line ? static_cast<std::uint32_t>(std::bit_floor(cache_line / sizeof(Slot))) : 1;
+
+} // namespace detail
+
+// Slots inside the ring object. Those of plain data are touched at set-up, so that the data path meets no
+// page fault.
 template <class Slot, std::uint32_t Capacity>
 class inline_storage {
+    static_assert(Capacity != 0 && Capacity <= max_ring_capacity, "a ring holds 1 to 2^31 items");
+
   public:
     // What a handle remembers of the slots: nothing. Where they are follows from where the ring is, and how
     // many there are is known to the compiler.

@@ -84,8 +84,8 @@ struct mpsc_ring_body {
     std::uint32_t taken[2]{}; // the consumer's
 };
 
-// Room is short all the time, and producers take what they can get: none at all where the ring is full, which a
-// producer may also conclude from an index of the consumer's that is older than another producer's claim.
+// Room is short all the time, and producers take what they can get: none at all where the ring is full, which
+// a producer may also conclude from an index of the consumer's that is older than another producer's claim.
 template <class Sync, std::uint32_t Capacity, unsigned Tries>
 struct mpsc_ring_short_body {
     static constexpr unsigned threads = 3;
