@@ -36,7 +36,7 @@ FINDINGS = {
 
     // The items known""")],
 }
-OWN_NAMES = ["basic_spsc_ring", "spsc_ring", "spsc_options", "ring_core", "space_options", "slots_per_line", "lookahead", "free_space", "used_space"]
+OWN_NAMES = ["basic_spsc_ring", "spsc_ring", "spsc_options", "ring_core", "space_options", "lookahead", "free_space", "used_space"]
 
 
 def main():

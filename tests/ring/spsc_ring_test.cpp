@@ -313,8 +313,9 @@ TEST(spsc_ring, two_sides_that_move_only_in_bulk_never_block_each_other) {
                 }
             }
             ASSERT_GE(taken + 64, given);
-            if (taking + giving <= 64)
+            if (taking + giving <= 64) {
                 EXPECT_GE(taken, 900) << taking << " out, " << giving << " in";
+            }
         }
 }
 
