@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""Every header compiles alone: without exceptions and run-time types, in a program with one-letter globals."""
+"""Every header compiles alone: without exceptions and run-time types, in a program with one-letter globals.
+
+headers_alone.py [ROOT] [COMPILER ...]     with these compilers only
+"""
 
 import os
 import string
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import tree
@@ -25,8 +29,9 @@ def compile_alone(root, header, compiler):
 
 
 def check(root):
-    tree.need(*COMPILERS)
-    jobs = [(root, header, compiler) for compiler in COMPILERS for header in tree.headers(root)]
+    compilers = [name for name in COMPILERS if name in sys.argv] or list(COMPILERS)
+    tree.need(*compilers)
+    jobs = [(root, header, compiler) for compiler in compilers for header in tree.headers(root)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from filter(None, pool.map(lambda job: compile_alone(*job), jobs))
 
