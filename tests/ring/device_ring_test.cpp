@@ -368,7 +368,8 @@ void survives_a_device_that_flips_bits() {
             }
             ASSERT_EQ(driver.space(), capacity - (next - reaped));
         }
-        ASSERT_GT(reaped, capacity);
+        // A lap at least, unless a sanitizer's build takes fewer steps.
+        ASSERT_GT(reaped, std::min<std::uint64_t>(capacity, random_steps::count(4000) / 100));
     }
 }
 
