@@ -93,12 +93,10 @@ TYPED_TEST(rx_queue_with, delivers_every_frame_once_in_order_and_unchanged) {
         for (const std::uint32_t longest : {1514u, 9018u}) {
             const traffic frames(this->random, longest);
             typename TestFixture::rig_type r(options_for(longest, 300, geometry));
-            this->run(r, frames, random_steps::count(300), 200);
+            this->run(r, frames, random_steps::count(300, 300), 200);
             EXPECT_EQ(r.queue().drops().dropped(), 0u);
-            EXPECT_GT(r.delivered(), random_steps::count(2000));
-            if (random_steps::count(300) >= 300) {
-                EXPECT_GT(r.missed(), 0u) << "no burst overran the card";
-            }
+            EXPECT_GT(r.delivered(), 2000u);
+            EXPECT_GT(r.missed(), 0u) << "no burst overran the card";
         }
 }
 
@@ -115,7 +113,7 @@ TYPED_TEST(rx_queue_with, counts_every_fault) {
             const traffic frames(this->random, 9018);
             typename TestFixture::rig_type r(options_for(9018, 300, geometry), some);
             // Ten steps are some four hundred frames: enough for one fault in twenty to occur.
-            this->run(r, frames, std::max<std::uint64_t>(10, random_steps::count(40)), 100);
+            this->run(r, frames, random_steps::count(40, 10), 100);
             const std::uint64_t bad = r.queue().drops().of(drop_reason::device_error);
             EXPECT_EQ(r.queue().drops().dropped(), bad);
             EXPECT_EQ(bad != 0, some.error != 0);
@@ -515,7 +513,8 @@ TYPED_TEST(rx_queue_with, believes_nothing_that_a_device_says) {
             ASSERT_TRUE(made) << made.error().advice;
             queue_type& queue = *made;
             std::vector<packet_ptr> held;
-            const std::uint64_t enough = random_steps::count(never_ends ? 20'000 : 200'000);
+            const std::uint64_t enough =
+                random_steps::count(never_ends ? 20'000 : 200'000, never_ends ? 0 : 50'000);
             while (device.made() < enough && !this->HasFailure()) {
                 static_cast<void>(queue.poll(this->random.below(100), [&](packet_ptr packet) noexcept {
                     EXPECT_LE(packet->size(), 9018u);
@@ -543,9 +542,8 @@ TYPED_TEST(rx_queue_with, believes_nothing_that_a_device_says) {
             EXPECT_EQ(seen.delivered + queue.drops().dropped(), device.ends());
             EXPECT_EQ(queue.packets_out(), 0u);
             EXPECT_EQ(queue.pinned_bytes(), 0u);
-            if (!never_ends && enough >= 50'000) {
-                EXPECT_GT(seen.delivered, random_steps::count(100))
-                    << "the device is too hostile to test anything";
+            if (!never_ends) {
+                EXPECT_GT(seen.delivered, 100u) << "the device is too hostile to test anything";
             }
         }
 }

@@ -345,7 +345,7 @@ void survives_a_device_that_flips_bits() {
         ring_type ring(slots, capacity, 0u - 100);
         auto [driver, device] = ring.split();
         std::uint32_t next = 0, published = 0, reaped = 0;
-        for (std::uint64_t step = 0; step < random_steps::count(4000); ++step) {
+        for (std::uint64_t step = 0; step < random_steps::count(4000, 1500); ++step) {
             for (std::uint32_t flips = random.below(4); flips != 0; --flips)
                 random.pick(slots).word.fetch_xor(detail::owner_bit_of<D>());
             switch (random.below(3)) {
@@ -368,8 +368,7 @@ void survives_a_device_that_flips_bits() {
             }
             ASSERT_EQ(driver.space(), capacity - (next - reaped));
         }
-        // A lap at least, unless a sanitizer's build takes fewer steps.
-        ASSERT_GT(reaped, std::min<std::uint64_t>(capacity, random_steps::count(4000) / 100));
+        ASSERT_GT(reaped, capacity) << "not one lap: too few steps to test anything";
     }
 }
 

@@ -16,8 +16,11 @@ class random_steps {
         std::cout << "NORIA_TEST_SEED=" << seed_ << '\n';
     }
 
-    static std::uint64_t count(std::uint64_t usual) {
-        return usual * (number("NORIA_TEST_LONG", 0) != 0 ? 5 : 1) / number("NORIA_TEST_FEWER", 1);
+    // Never fewer than `least`: what a test needs to see what it asserts.
+    static std::uint64_t count(std::uint64_t usual, std::uint64_t least = 0) {
+        const std::uint64_t asked =
+            usual * (number("NORIA_TEST_LONG", 0) != 0 ? 5 : 1) / number("NORIA_TEST_FEWER", 1);
+        return asked > least ? asked : least;
     }
 
     // 0 to n - 1. The modulo is biased by less than n / 2^32, which no test minds.
