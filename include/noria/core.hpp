@@ -8,6 +8,7 @@
 #include "noria/core/clock.hpp"
 #include "noria/core/config.hpp"
 #include "noria/core/contract.hpp"
+#include "noria/core/copy.hpp"
 #include "noria/core/device_order.hpp"
 #include "noria/core/endian.hpp"
 #include "noria/core/owned.hpp"

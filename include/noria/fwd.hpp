@@ -21,6 +21,8 @@ template <class Sync>
 class basic_stride_pool;
 class region;
 class mapping;
+class block_arena;
+struct watermarks;
 
 class packet;
 class packet_ptr;
@@ -32,6 +34,7 @@ struct receive_setup;
 struct receive_geometry;
 struct rx_options;
 
+enum class allocation_class : unsigned char;
 enum class backing : unsigned char;
 enum class drop_reason : unsigned int;
 

@@ -20,6 +20,14 @@ TEST(memory_proof, a_slot_of_the_return_ring_is_free_when_its_turn_comes_again) 
     expect_proved<return_ring_lapped<sync>>({.preemptions = 2, .stale_reads = 2});
 }
 
+TEST(memory_proof, a_ring_that_closes_has_what_got_in) {
+    expect_proved<return_ring_closed<sync>>();
+}
+
+TEST(memory_proof, a_pool_that_goes_is_freed_once_and_last) {
+    expect_proved<pool_that_goes<sync>>();
+}
+
 TEST(memory_proof, a_recycler_loses_nothing) {
     expect_proved<recycled<sync>>();
 }

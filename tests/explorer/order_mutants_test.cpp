@@ -66,6 +66,8 @@ const std::vector<proof> proofs{
     row<page_of_three<sync>>("page of three holders"),
     row<return_ring_lapped<sync>>("return_ring, second lap"),
     row<recycled<sync>>("recycler"),
+    row<return_ring_closed<sync>>("return_ring, closed"),
+    row<pool_that_goes<sync>>("pool that goes"),
 };
 
 // Header, line, which order of the call.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/memory/page_pool.hpp"
 
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -70,54 +73,210 @@ TEST(page_pool, has_no_page_for_the_rest_that_was_too_short_for_one) {
     EXPECT_EQ(made->page_of(memory.bytes().data() + 256), nullptr);
 }
 
-// The model: who is out, with how many references; the pool must never hand out one of those.
-RC_GTEST_PROP(page_pool, never_hands_out_a_page_that_somebody_holds, ()) {
+// The model: who is out, with how many references, and how many pages are on the owner's stack and in the
+// return ring. The pool must never hand out a page that is out, and counts each page that moves, once.
+struct page_pool_model {
+    using pool_type = basic_page_pool<strict_sync>;
+    using page_type = basic_page<strict_sync>;
+
+    explicit page_pool_model(pool_type& pool) : tested(pool), stack(pool.pages()) {}
+
+    // One look into the ring.
+    bool look() {
+        expect.alloc_empty += ring == 0;
+        expect.recycle_ring += ring;
+        stack += std::exchange(ring, 0);
+        return stack != 0;
+    }
+    void allocate(std::size_t wanted, bool singly) {
+        std::vector<page_type*> got(wanted);
+        if (singly) {
+            got[0] = tested.allocate();
+            if (got[0] == nullptr)
+                got.clear();
+        } else {
+            got.resize(tested.allocate_burst(got));
+        }
+        asked += wanted;
+        std::size_t expected = 0;
+        for (; expected != wanted; ++expected, --stack) {
+            if (stack != 0)
+                ++expect.alloc_fast;
+            else if (look())
+                ++expect.alloc_refill;
+            else
+                break;
+        }
+        expect.alloc_fail += wanted - expected;
+        RC_ASSERT(got.size() == expected);
+        for (page_type* const taken : got) {
+            RC_ASSERT(taken->references() == 1u && tested.page_of(taken->data()) == taken);
+            for (const auto& [held, references] : out)
+                RC_ASSERT(held != taken);
+            out.emplace_back(taken, 1);
+        }
+    }
+    void gone(std::size_t at, bool owner) {
+        out.erase(out.begin() + static_cast<std::ptrdiff_t>(at));
+        (owner ? stack : ring) += 1;
+        expect.recycle_cached += owner;
+    }
+    void check() {
+        for (const auto& [held, references] : out)
+            RC_ASSERT(held->references() == references);
+        const page_pool_counters now = tested.counters();
+        RC_ASSERT(now.alloc_fast == expect.alloc_fast);
+        RC_ASSERT(now.alloc_refill == expect.alloc_refill);
+        RC_ASSERT(now.alloc_empty == expect.alloc_empty);
+        RC_ASSERT(now.alloc_fail == expect.alloc_fail);
+        RC_ASSERT(now.recycle_cached == expect.recycle_cached);
+        RC_ASSERT(now.recycle_ring == expect.recycle_ring);
+        RC_ASSERT(tested.allocated() == now.alloc_fast + now.alloc_refill);
+        RC_ASSERT(asked == tested.allocated() + now.alloc_fail);
+        RC_ASSERT(tested.dry() == now.alloc_fail);
+    }
+    void check_home() { // asking collects
+        RC_ASSERT(tested.in_flight() == out.size());
+        RC_ASSERT(tested.free() + tested.in_flight() == tested.pages());
+        expect.recycle_ring += ring;
+        stack += std::exchange(ring, 0);
+        const page_pool_counters now = tested.counters();
+        RC_ASSERT(tested.allocated() == now.recycle_cached + now.recycle_ring + out.size());
+    }
+
+    pool_type& tested;
+    std::vector<std::pair<page_type*, std::uint32_t>> out;
+    std::uint32_t stack;
+    std::uint32_t ring = 0;
+    std::uint64_t asked = 0;
+    page_pool_counters expect;
+};
+
+RC_GTEST_PROP(page_pool, counts_every_page_once_and_never_hands_out_one_that_somebody_holds, ()) {
     memory_block memory(64 * *rc::gen::inRange<std::size_t>(1, 9));
     result<basic_page_pool<strict_sync>> made = basic_page_pool<strict_sync>::create(memory.bytes(), 64);
     RC_ASSERT(made.has_value());
     const int threads[2] = {};
     const playing as_owner(threads[0]);
     const auto entered = made->enter();
-    std::vector<std::pair<basic_page<strict_sync>*, std::uint32_t>> out;
-    std::uint64_t handed_out = 0;
-    std::uint64_t refused = 0;
+    page_pool_model model(*made);
+    auto& out = model.out;
     for (int step = 0; step != 80; ++step) {
-        const int what = *rc::gen::inRange(0, 4);
-        if (out.empty() || what == 0) {
-            basic_page<strict_sync>* const taken = made->allocate();
-            RC_ASSERT((taken != nullptr) == (out.size() != made->pages()));
-            if (taken == nullptr) {
-                ++refused;
-                continue;
+        const int what = *rc::gen::inRange(0, 7);
+        if (out.empty() || what < 2) {
+            model.allocate(what == 0 ? 1 : *rc::gen::inRange<std::size_t>(0, 6), what == 0);
+        } else if (what == 2) {
+            if (*rc::gen::arbitrary<bool>())
+                model.check_home();
+        } else if (what == 3) { // the newest, as long as nobody else has had a reference
+            std::vector<basic_page<strict_sync>*> unused;
+            while (!out.empty() && out.back().second == 1 && *rc::gen::inRange(0, 3) != 0) {
+                unused.push_back(out.back().first);
+                model.gone(out.size() - 1, true);
             }
-            for (const auto& [held, references] : out)
-                RC_ASSERT(held != taken);
-            RC_ASSERT(taken->references() == 1u && made->page_of(taken->data()) == taken);
-            out.emplace_back(taken, 1);
-            ++handed_out;
+            if (unused.size() == 1)
+                made->give_back(*unused[0]);
+            else
+                made->give_back(unused);
+        } else if (what == 4) { // one reference to each of the oldest
+            const bool owner = *rc::gen::arbitrary<bool>();
+            const auto n = *rc::gen::inRange<std::size_t>(0, out.size() + 1);
+            std::vector<basic_page<strict_sync>*> burst;
+            for (std::size_t i = 0; i != n; ++i)
+                burst.push_back(out[i].first);
+            const playing as_either(threads[owner ? 0 : 1]);
+            release_burst(burst);
+            for (std::size_t i = n; i-- != 0;)
+                if (--out[i].second == 0)
+                    model.gone(i, owner);
         } else {
             const auto at = *rc::gen::inRange<std::size_t>(0, out.size());
             auto& [held, references] = out[at];
             const auto n = *rc::gen::inRange<std::uint32_t>(1, references + 1);
-            if (what == 1) {
+            if (what == 5) {
                 held->hold(n);
                 references += n;
             } else {
-                const playing as_either(threads[what - 2]);
+                const bool owner = *rc::gen::arbitrary<bool>();
+                const playing as_either(threads[owner ? 0 : 1]);
                 held->release(n);
                 references -= n;
                 if (references == 0)
-                    out.erase(out.begin() + static_cast<std::ptrdiff_t>(at));
+                    model.gone(at, owner);
             }
         }
-        for (const auto& [held, references] : out)
-            RC_ASSERT(held->references() == references);
-        RC_ASSERT(made->in_flight() == out.size());
+        model.check();
     }
-    RC_ASSERT(made->allocated() == handed_out && made->dry() == refused);
     for (const auto& [held, references] : out)
         held->release(references);
     RC_ASSERT(made->in_flight() == 0u);
+}
+
+// What goes back together comes out together, in the same order, and in front of what was there.
+TEST(page_pool, a_burst_given_back_is_the_next_burst) {
+    memory_block memory(8 * 64);
+    result<page_pool> made = page_pool::create(memory.bytes(), 64);
+    ASSERT_TRUE(made);
+    std::vector<page*> first(5);
+    ASSERT_EQ(made->allocate_burst(first), 5u);
+    made->give_back(first);
+    std::vector<page*> second(5);
+    ASSERT_EQ(made->allocate_burst(second), 5u);
+    EXPECT_EQ(first, second);
+    release_burst(second); // nobody is inside: through the ring
+    EXPECT_EQ(made->allocate_burst({}), 0u);
+    std::vector<page*> all(9);
+    EXPECT_EQ(made->allocate_burst(all), 8u);
+    EXPECT_EQ(made->counters().recycle_ring, 5u);
+    EXPECT_EQ(made->counters().alloc_refill, 1u);
+    EXPECT_EQ(made->dry(), 1u);
+    all.resize(8);
+    EXPECT_EQ(std::set<page*>(all.begin(), all.end()).size(), 8u);
+    release_burst(all);
+}
+
+// Against a map of what is out since when.
+RC_GTEST_PROP(page_pool, knows_who_is_out_and_since_when, ()) {
+    memory_block memory(6 * 64);
+    result<page_pool> made = page_pool::create(memory.bytes(), 64, {.track_ages = true});
+    RC_ASSERT(made.has_value());
+    std::map<const page*, std::uint64_t> since;
+    std::uint64_t now = 0;
+    for (int step = 0; step != 40; ++step) {
+        switch (*rc::gen::inRange(0, 5)) {
+        case 0:
+            now += *rc::gen::inRange<std::uint64_t>(0, 1'000);
+            made->set_now(now);
+            break;
+        case 1:
+            if (page* const taken = made->allocate())
+                since[taken] = now;
+            break;
+        case 2: {
+            page* burst[2];
+            const std::uint32_t got = made->allocate_burst(burst);
+            for (std::uint32_t i = 0; i != got; ++i)
+                since[burst[i]] = now;
+            break;
+        }
+        case 3:
+            if (!since.empty()) {
+                page& back = *made->page_of(since.begin()->first->data());
+                *rc::gen::arbitrary<bool>() ? made->give_back(back) : back.release();
+                since.erase(since.begin());
+            }
+            break;
+        default:
+            std::vector<std::pair<const page*, std::uint64_t>> expected;
+            for (const auto& [out, when] : since)
+                expected.emplace_back(out, now - when);
+            std::vector<std::pair<const page*, std::uint64_t>> seen;
+            made->outstanding([&](const page& out, std::uint64_t age) { seen.emplace_back(&out, age); });
+            RC_ASSERT(seen == expected);
+        }
+    }
+    for (const auto& [out, when] : since)
+        made->page_of(out->data())->release();
 }
 
 TEST(page_pool, the_owner_gets_the_warmest_page_first) {
@@ -185,12 +344,19 @@ TEST(page_pool, all_pages_come_home_once_from_many_threads) {
                 } else {
                     std::this_thread::yield();
                 }
-                // Two at most are kept back and freed last one first, so that returns overtake each other.
+                // Two at most are kept back and freed last one first, so that returns overtake each other; or
+                // all together.
                 while (kept.size() > 2 ||
                        (!kept.empty() && mine.load(std::memory_order_relaxed) == nullptr)) {
-                    EXPECT_EQ(kept.back()->data()[0], kept.back()->data()[63]) << "written while it was held";
-                    kept.back()->release();
-                    kept.pop_back();
+                    for (const page* each : kept)
+                        EXPECT_EQ(each->data()[0], each->data()[63]) << "written while it was held";
+                    if (kept.front()->data()[0] < std::byte{64}) {
+                        release_burst(kept);
+                        kept.clear();
+                    } else {
+                        kept.back()->release();
+                        kept.pop_back();
+                    }
                 }
             }
         });
@@ -230,6 +396,67 @@ TEST(page_pool, all_pages_come_home_once_from_many_threads) {
         each->release();
 }
 
+// The bookkeeping outlives the pool until the last page is home (the leak check sees it if it stays longer,
+// the address check if it goes sooner); the pages are good meanwhile.
+TEST(page_pool, may_go_while_pages_are_out) {
+    memory_block memory(8 * 64);
+    for (std::size_t out = 0; out != 9; ++out)
+        for (const bool together : {false, true}) {
+            std::vector<page*> taken(out);
+            {
+                result<page_pool> made = page_pool::create(memory.bytes(), 64, {.track_ages = true});
+                ASSERT_TRUE(made);
+                ASSERT_EQ(made->allocate_burst(taken), out);
+                if (out > 2) { // one is on its way back
+                    taken.back()->release();
+                    taken.pop_back();
+                }
+            }
+            for (page* each : taken) {
+                EXPECT_EQ(each->references(), 1u);
+                each->data()[63] = std::byte{1};
+                each->hold();
+            }
+            release_burst(taken);
+            if (together)
+                release_burst(taken);
+            else
+                for (page* each : taken)
+                    each->release();
+        }
+}
+
+// The end of the pool races with the returns, singly and in bursts, of several threads.
+TEST(page_pool, goes_once_while_pages_come_home_from_many_threads) {
+    constexpr std::size_t threads_count = 3;
+    constexpr std::size_t each_has = 4;
+    memory_block memory(threads_count * each_has * 64);
+    for (int round = 0; round != 300; ++round) {
+        std::optional<page_pool> pool(std::move(*page_pool::create(memory.bytes(), 64)));
+        std::vector<page*> all(threads_count * each_has);
+        ASSERT_EQ(pool->allocate_burst(all), all.size());
+        std::vector<std::thread> threads;
+        std::atomic<std::size_t> ready{0};
+        for (std::size_t i = 0; i != threads_count; ++i)
+            threads.emplace_back([&, i] {
+                ready.fetch_add(1, std::memory_order_relaxed);
+                while (ready.load(std::memory_order_relaxed) != threads_count + 1)
+                    std::this_thread::yield();
+                const std::span<page* const> mine(all.data() + i * each_has, each_has);
+                if (i == 0) {
+                    release_burst(mine);
+                } else {
+                    for (page* each : mine)
+                        each->release();
+                }
+            });
+        ready.fetch_add(1, std::memory_order_relaxed);
+        pool.reset();
+        for (std::thread& each : threads)
+            each.join();
+    }
+}
+
 #if NORIA_CONTRACT == 2
 TEST(page_pool_death_test, a_page_given_back_twice) {
     memory_block memory(64);
@@ -240,14 +467,34 @@ TEST(page_pool_death_test, a_page_given_back_twice) {
     EXPECT_DEATH(taken->release(), "released twice");
 }
 
-TEST(page_pool_death_test, a_pool_that_goes_before_its_pages) {
+TEST(page_pool_death_test, a_page_given_back_that_somebody_else_holds) {
     memory_block memory(64);
-    EXPECT_DEATH(
-        {
-            result<page_pool> made = page_pool::create(memory.bytes(), 64);
-            static_cast<void>(made->allocate());
-        },
-        "pages are still out");
+    result<page_pool> made = page_pool::create(memory.bytes(), 64);
+    ASSERT_TRUE(made);
+    page* const taken = made->allocate();
+    taken->hold();
+    EXPECT_DEATH(made->give_back(*taken), "never shared");
+    taken->release(2);
+    EXPECT_DEATH(made->give_back(*taken), "never shared") << "it is home already";
+    page* const again = made->allocate();
+    made->give_back(*again);
+    EXPECT_DEATH(again->release(), "released twice");
+    EXPECT_DEATH(made->give_back(*again), "never shared");
+}
+
+TEST(page_pool_death_test, a_pool_that_goes_while_its_owner_is_inside) {
+    memory_block memory(64);
+    result<page_pool> made = page_pool::create(memory.bytes(), 64);
+    ASSERT_TRUE(made);
+    const auto entered = made->enter();
+    EXPECT_DEATH({ const page_pool gone = std::move(*made); }, "inside the owner's section");
+}
+
+TEST(page_pool_death_test, ages_that_nobody_asked_for) {
+    memory_block memory(64);
+    result<page_pool> made = page_pool::create(memory.bytes(), 64);
+    ASSERT_TRUE(made);
+    EXPECT_DEATH(made->outstanding([](const page&, std::uint64_t) {}), "track_ages");
 }
 #endif
 

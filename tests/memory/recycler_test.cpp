@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/memory/recycler.hpp"
 
+#include <algorithm>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -41,9 +43,25 @@ RC_GTEST_PROP(recycler, hands_out_the_owners_last_one_first_and_returns_when_tho
             if (!out.empty() && *rc::gen::arbitrary<bool>()) {
                 const auto giver = *rc::gen::inRange<std::size_t>(0, 3);
                 const playing as_giver(threads[giver]);
-                (giver == owner ? stack : returned).push_back(out.back());
-                tested.give(*out.back());
-                out.pop_back();
+                std::vector<int*>& to = giver == owner ? stack : returned;
+                const auto n = *rc::gen::inRange<std::size_t>(1, out.size() + 1);
+                const std::span<int* const> given(out.data() + out.size() - n, n);
+                to.insert(to.end(), given.begin(), given.end());
+                const way_home went = n == 1 ? tested.give(*out.back()) : tested.give(given);
+                RC_ASSERT(went == (giver == owner ? way_home::cached : way_home::returned));
+                out.resize(out.size() - n);
+            } else if (*rc::gen::inRange(0, 3) == 0) {
+                std::vector<int*> taken(*rc::gen::inRange<std::size_t>(0, 9));
+                if (stack.size() < taken.size()) {
+                    stack.insert(stack.end(), returned.begin(), returned.end());
+                    returned.clear();
+                }
+                const std::size_t expected = std::min(taken.size(), stack.size());
+                taken.resize(tested.take(taken));
+                RC_ASSERT(taken == std::vector<int*>(stack.end() - static_cast<std::ptrdiff_t>(expected),
+                                                     stack.end()));
+                stack.resize(stack.size() - expected);
+                out.insert(out.end(), taken.begin(), taken.end());
             } else {
                 if (stack.empty())
                     std::swap(stack, returned);
@@ -108,6 +126,34 @@ TEST(recycler, of_nothing_is_dry) {
     EXPECT_EQ(tested.home(), 0u);
 }
 
+// However many are out, singly and in bursts: the last one home is told so, and nobody before it.
+TEST(recycler, once_closed_tells_the_last_one_home) {
+    for (const std::uint32_t out : {0u, 1u, 2u, 5u})
+        for (const bool together : {false, true}) {
+            std::vector<int> objects(5);
+            basic_recycler<int> tested;
+            ASSERT_TRUE(tested.reserve(5));
+            for (int& object : objects)
+                tested.put_first(object);
+            std::vector<int*> taken(5);
+            ASSERT_EQ(tested.take(taken), 5u);
+            while (taken.size() != out) { // not collected yet
+                EXPECT_EQ(tested.give(*taken.back()), way_home::returned);
+                taken.pop_back();
+            }
+            EXPECT_EQ(tested.close(5), out == 0);
+            if (out == 0)
+                continue;
+            if (together) {
+                EXPECT_EQ(tested.give(std::span<int* const>{}), way_home::returned);
+                EXPECT_EQ(tested.give(taken), way_home::last);
+                continue;
+            }
+            for (std::uint32_t i = 0; i != out; ++i)
+                EXPECT_EQ(tested.give(*taken[i]), i + 1 == out ? way_home::last : way_home::returned);
+        }
+}
+
 // Two threads are the owner in turn, while a third frees what either took.
 TEST(recycler, ownership_passes_between_threads) {
     constexpr int rounds = 2'000;
@@ -165,6 +211,7 @@ TEST(recycler_death_test, two_owners_at_once) {
     const section entered(tested);
     const playing as_second(threads[1]);
     EXPECT_DEATH(section second(tested), "only one may be");
+    EXPECT_DEATH(static_cast<void>(tested.close(1)), "leave it before the pool goes");
 }
 #endif
 

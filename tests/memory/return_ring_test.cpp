@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -20,13 +21,13 @@ using namespace noria;
 
 static_assert(!std::is_copy_constructible_v<basic_return_ring<int>>);
 
-// A queue is the model: what was given comes out once, in order, as many as asked for; the counters wrap
-// meanwhile.
-RC_GTEST_PROP(return_ring, is_a_queue_across_the_wrap_of_its_counters, ()) {
+// A queue is the model: what was given, one by one and by the span, comes out once, in order, as many as
+// asked for; wherever the counters begin.
+RC_GTEST_PROP(return_ring, is_a_queue_wherever_its_counters_begin, ()) {
     const auto size = *rc::gen::inRange<std::uint32_t>(1, 10);
     std::vector<int> objects(size);
     basic_return_ring<int, strict_sync> ring;
-    RC_ASSERT(ring.reserve(size, 0u - *rc::gen::inRange<std::uint32_t>(0, 20)));
+    RC_ASSERT(ring.reserve(size, (std::uint64_t{1} << 32) - *rc::gen::inRange<std::uint32_t>(0, 20)));
     std::vector<int*> out;
     for (int& object : objects)
         out.push_back(&object);
@@ -34,9 +35,13 @@ RC_GTEST_PROP(return_ring, is_a_queue_across_the_wrap_of_its_counters, ()) {
     for (int step = 0; step != 60; ++step) {
         if (!out.empty() && *rc::gen::inRange(0, 3) != 0) {
             const auto at = *rc::gen::inRange<std::size_t>(0, out.size());
-            ring.give(*out[at]);
-            model.push_back(out[at]);
-            out.erase(out.begin() + static_cast<std::ptrdiff_t>(at));
+            const auto n = *rc::gen::inRange<std::size_t>(1, out.size() - at + 1);
+            const std::span<int* const> given(out.data() + at, n);
+            const bool in = n == 1 ? ring.give(*out[at]) : ring.give(given);
+            RC_ASSERT(in);
+            model.insert(model.end(), given.begin(), given.end());
+            const auto first = out.begin() + static_cast<std::ptrdiff_t>(at);
+            out.erase(first, first + static_cast<std::ptrdiff_t>(n));
         } else {
             const auto most = *rc::gen::inRange<std::uint32_t>(0, size + 2);
             const std::size_t expected = std::min<std::size_t>(most, model.size());
@@ -57,7 +62,7 @@ TEST(return_ring, has_a_slot_for_every_object) {
         basic_return_ring<int> ring;
         ASSERT_TRUE(ring.reserve(size));
         for (int& object : objects)
-            ring.give(object);
+            EXPECT_TRUE(ring.give(object));
         EXPECT_EQ(ring.waiting(), size);
         std::size_t next = 0;
         EXPECT_EQ(ring.collect(~0u, [&](int& object) { EXPECT_EQ(&object, &objects[next++]); }), size);
@@ -75,10 +80,53 @@ TEST(return_ring, takes_an_object_back_while_it_is_handed_out) {
     int object = 0;
     basic_return_ring<int> ring;
     ASSERT_TRUE(ring.reserve(1, ~0u));
-    ring.give(object);
+    EXPECT_TRUE(ring.give(object));
     for (int turn = 0; turn != 5; ++turn)
-        EXPECT_EQ(ring.collect(1, [&](int& same) { ring.give(same); }), 1u);
+        EXPECT_EQ(ring.collect(1, [&](int& same) { EXPECT_TRUE(ring.give(same)); }), 1u);
     EXPECT_EQ(ring.waiting(), 1u);
+}
+
+// What was given before is handed out by close(), in order; what is given after does not get in.
+TEST(return_ring, closes_behind_those_who_are_in) {
+    int objects[4] = {};
+    basic_return_ring<int> ring;
+    ASSERT_TRUE(ring.reserve(4, 3));
+    for (int* const each : {&objects[2], &objects[0]})
+        EXPECT_TRUE(ring.give(*each));
+    std::vector<int*> out;
+    ring.close([&](int& object) { out.push_back(&object); });
+    EXPECT_EQ(out, (std::vector<int*>{&objects[2], &objects[0]}));
+    EXPECT_FALSE(ring.give(objects[1]));
+    int* const both[] = {&objects[3], &objects[1]};
+    EXPECT_FALSE(ring.give(both));
+    EXPECT_EQ(ring.collect(~0u, [](int&) { FAIL(); }), 0u);
+}
+
+// Every return is either handed to the one who closes or refused, whoever comes first.
+TEST(return_ring, closes_while_others_give) {
+    constexpr std::uint32_t givers = 3;
+    constexpr std::uint32_t each_gives = 4;
+    for (int round = 0; round != 500; ++round) {
+        std::vector<int> objects(givers * each_gives);
+        basic_return_ring<int> ring;
+        ASSERT_TRUE(ring.reserve(givers * each_gives));
+        std::atomic<std::uint32_t> refused{0};
+        std::vector<std::thread> threads;
+        for (std::uint32_t giver = 0; giver != givers; ++giver)
+            threads.emplace_back([&, giver] {
+                for (std::uint32_t i = 0; i != each_gives; ++i) {
+                    int& mine = objects[giver * each_gives + i];
+                    mine = 1;
+                    if (!ring.give(mine))
+                        refused.fetch_add(1, std::memory_order_relaxed);
+                }
+            });
+        std::uint32_t handed = 0;
+        ring.close([&](int& object) { handed += static_cast<std::uint32_t>(object); });
+        for (std::thread& each : threads)
+            each.join();
+        ASSERT_EQ(handed + refused.load(std::memory_order_relaxed), givers * each_gives);
+    }
 }
 
 // The owner hands each object to one of several givers through a mailbox that orders nothing on its way back,
@@ -107,7 +155,7 @@ TEST(return_ring, brings_everything_home_once_from_many_threads) {
                 }
                 mine.store(nullptr, std::memory_order_relaxed);
                 got->out = false;
-                ring.give(*got);
+                EXPECT_TRUE(ring.give(*got));
             }
         });
     std::vector<tracked*> home;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "noria/core/config.hpp"
 #include "noria/core/contract.hpp"
 #include "noria/core/sync.hpp"
 
@@ -18,6 +21,8 @@ template <class Sync>
 struct basic_page_owner {
     void* pool;
     void (*take_back)(void* pool, basic_page<Sync>& returned) noexcept;
+    // Many at once; null when the owner takes them one by one.
+    void (*take_back_burst)(void* pool, std::span<basic_page<Sync>* const> returned) noexcept = nullptr;
 };
 
 // One piece of mapped memory and the count of those who hold it. It says nothing of how the bytes are cut:
@@ -31,6 +36,11 @@ class basic_page {
     using count = typename Sync::template atomic<std::uint32_t>;
 
   public:
+    // What the count of a page says that nobody holds. It keeps one reference, so that taking the page from
+    // its pool touches no memory of the page. Where contracts are watched it keeps none, at the price of that
+    // touch: a page released twice then has too few references, and not one that looks like its last.
+    static constexpr std::uint32_t at_home = contracts_on ? 0 : 1;
+
     basic_page(std::byte* data, std::uint32_t size, const basic_page_owner<Sync>& owner) noexcept
         : data_(data), owner_(&owner), size_(size) {}
     basic_page(const basic_page&) = delete;
@@ -49,6 +59,38 @@ class basic_page {
 
     // Any thread; gives back `fewer` of its references. The last one sends the page home. Wait-free.
     void release(std::uint32_t fewer = 1) noexcept {
+        if (drop(fewer))
+            owner_->take_back(owner_->pool, *this);
+    }
+
+    // Any thread; gives back one reference to each. Those that were the last ones of pages of one pool go
+    // home together, up to 32 of them: with one claim where each would make its own. Wait-free.
+    friend void release_burst(std::span<basic_page* const> pages) noexcept {
+        std::array<basic_page*, 32> done;
+        const basic_page_owner<Sync>* owner = nullptr;
+        std::size_t count = 0;
+        for (basic_page* const each : pages) {
+            if (!each->drop(1))
+                continue;
+            if (count == done.size() || (count != 0 && each->owner_ != owner)) {
+                send_home(*owner, {done.data(), count});
+                count = 0;
+            }
+            owner = each->owner_;
+            done[count++] = each;
+        }
+        if (count != 0)
+            send_home(*owner, {done.data(), count});
+    }
+
+    // Any thread that holds a reference. Acquire: whoever sees the others gone also sees what they did.
+    [[nodiscard]] std::uint32_t references() const noexcept {
+        return references_.load(std::memory_order_acquire);
+    }
+
+  private:
+    // True when these were the last ones: the page is as it should be at home, and not there yet.
+    [[nodiscard]] bool drop(std::uint32_t fewer) noexcept {
         // acquire: partner is the fetch_sub of those who left before; a sole holder needs no locked
         // operation.
         const std::uint32_t now = references_.load(std::memory_order_acquire);
@@ -59,22 +101,26 @@ class basic_page {
             // last.
             const std::uint32_t before = references_.fetch_sub(fewer, std::memory_order_acq_rel);
             if (before != fewer)
-                return;
-        } else {
-            references_.store(0, std::memory_order_relaxed);
+                return false;
+        } else if (fewer == at_home) {
+            return true;
         }
-        owner_->take_back(owner_->pool, *this);
+        references_.store(at_home, std::memory_order_relaxed);
+        return true;
     }
 
-    // Any thread that holds a reference. Acquire: whoever sees the others gone also sees what they did.
-    [[nodiscard]] std::uint32_t references() const noexcept {
-        return references_.load(std::memory_order_acquire);
+    static void send_home(const basic_page_owner<Sync>& owner, std::span<basic_page* const> done) noexcept {
+        if (owner.take_back_burst != nullptr) {
+            owner.take_back_burst(owner.pool, done);
+            return;
+        }
+        for (basic_page* const each : done)
+            owner.take_back(owner.pool, *each);
     }
 
-  private:
     std::byte* data_;
     const basic_page_owner<Sync>* owner_;
-    count references_{0};
+    count references_{at_home};
     std::uint32_t size_;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <new>
+#include <span>
 
 #include "noria/core/cacheline.hpp"
 #include "noria/core/contract.hpp"
@@ -10,6 +12,13 @@
 #include "noria/memory/return_ring.hpp"
 
 namespace noria::inline NORIA_ABI {
+
+// Which way an object went that was given back.
+enum class way_home : unsigned char {
+    cached,   // onto the owner's stack
+    returned, // into the return ring, or to a pool that is closed and waits for more
+    last      // to a pool that is closed and waited for nothing else: whoever gets this answer frees it
+};
 
 // Where the objects of a pool are when nobody has them: on the owner's stack, so that the one freed last,
 // still in the cache, goes out first; or in the return ring, when another thread freed them.
@@ -61,19 +70,59 @@ class basic_recycler {
     [[nodiscard]] T* take() noexcept {
         if (on_stack_ == 0 && collect() == 0)
             return nullptr;
-        return stack_[--on_stack_];
+        return &take_cached();
     }
 
-    // Any thread.
-    void give(T& object) noexcept {
-        if (owner_.load(std::memory_order_relaxed) == Sync::self())
-            stack_[on_stack_++] = &object;
-        else
-            returned_.give(object);
+    // The owner. As many as there are, up to all that `to` has room for; says how many.
+    [[nodiscard]] std::uint32_t take(std::span<T*> to) noexcept {
+        if (on_stack_ < to.size())
+            collect();
+        return take_cached(to);
+    }
+
+    // Any thread. What becomes of the object shows in the answer, which matters to those who close().
+    way_home give(T& object) noexcept {
+        if (owner_.load(std::memory_order_relaxed) == Sync::self()) {
+            give_cached(object);
+            return way_home::cached;
+        }
+        return returned_.give(object) ? way_home::returned : came_late(1);
+    }
+    // Many, on the owner's thread in one copy, on another one with one claim.
+    way_home give(std::span<T* const> objects) noexcept {
+        if (owner_.load(std::memory_order_relaxed) == Sync::self()) {
+            give_cached(objects);
+            return way_home::cached;
+        }
+        return returned_.give(objects) ? way_home::returned
+                                       : came_late(static_cast<std::uint32_t>(objects.size()));
+    }
+
+    // The owner, piece by piece: what is on the stack, and moving the returns there (says how many).
+    [[nodiscard]] std::span<T* const> cached() const noexcept { return {stack_, on_stack_}; }
+    std::uint32_t collect() noexcept { return returned_.collect(~0u, push()); }
+    // There is one.
+    [[nodiscard]] T& take_cached() noexcept { return *stack_[--on_stack_]; }
+    // Plain loops here and below: for a copy of a length it does not know g++ takes `rep movs`, which costs
+    // more than the burst.
+    [[nodiscard]] std::uint32_t take_cached(std::span<T*> to) noexcept {
+        if (to.size() > on_stack_) [[unlikely]]
+            to = to.first(on_stack_);
+        on_stack_ -= static_cast<std::uint32_t>(to.size());
+        for (std::size_t i = 0; i != to.size(); ++i)
+            to[i] = stack_[on_stack_ + i];
+        return static_cast<std::uint32_t>(to.size());
+    }
+    void give_cached(T& object) noexcept { stack_[on_stack_++] = &object; }
+    void give_cached(std::span<T* const> objects) noexcept {
+        T** to = stack_ + on_stack_;
+        for (std::size_t i = 0; i != objects.size(); ++i)
+            to[i] = objects[i];
+        on_stack_ += static_cast<std::uint32_t>(objects.size());
     }
 
     // Set-up, before any other thread knows the pool.
-    void put_first(T& object) noexcept { stack_[on_stack_++] = &object; }
+    void put_first(T& object) noexcept { give_cached(object); }
 
     // The owner. How many are home for certain: collected, so that their givers are done with the pool as
     // well.
@@ -82,14 +131,39 @@ class basic_recycler {
         return on_stack_;
     }
 
+    // Set-up: the owner, once, outside all sections, instead of anything else from here on. `objects` is how
+    // many there are in all. True when all are home, so that the caller frees the pool. Otherwise the give
+    // that brings the last one home is told so: exactly one of them all, and everything the others did with
+    // the pool comes before that.
+    [[nodiscard]] bool close(std::uint32_t objects) noexcept {
+        NORIA_EXPECTS(owner_.load(std::memory_order_relaxed) == nullptr,
+                      "a thread is inside the owner's section of this pool: leave it before the pool goes");
+        returned_.close(push());
+        const std::uint32_t out = objects - on_stack_;
+        if (out == 0)
+            return true;
+        // acq_rel: partner is the fetch_sub in came_late: whoever comes last frees what the others used.
+        const std::uint32_t before = out_.fetch_add(out, std::memory_order_acq_rel);
+        return before + out == 0;
+    }
+
   private:
-    std::uint32_t collect() noexcept {
-        return returned_.collect(~0u, [this](T& object) noexcept { stack_[on_stack_++] = &object; });
+    [[nodiscard]] auto push() noexcept {
+        return [this](T& object) noexcept { give_cached(object); };
+    }
+
+    // After close(). Until the closing thread has added what is out, the word lies below zero, and it cannot
+    // be zero before all are home: no matter who comes first.
+    [[nodiscard, gnu::cold]] way_home came_late(std::uint32_t objects) noexcept {
+        // acq_rel: partner is its like, and the fetch_add in close.
+        const std::uint32_t before = out_.fetch_sub(objects, std::memory_order_acq_rel);
+        return before == objects && objects != 0 ? way_home::last : way_home::returned;
     }
 
     T** stack_ = nullptr;
     std::uint32_t on_stack_ = 0;
     alignas(thread_gap) owner_word owner_{nullptr}; // every giver reads it: not beside what the owner writes
+    typename Sync::template atomic<std::uint32_t> out_{0};
     basic_return_ring<T, Sync> returned_;
 };
 

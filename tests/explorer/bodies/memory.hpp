@@ -37,7 +37,7 @@ struct page_of_three {
         auto& self = *static_cast<page_of_three*>(pool);
         self.write_all(9);
         // Not before the writes: this look would order them.
-        explorer::check(page.references() == 0, "a page that goes home has no holder");
+        explorer::check(page.references() == page_type::at_home, "a page that goes home has no holder");
         ++self.returned;
     }
     void write_all(std::uint32_t value) noexcept {
@@ -114,19 +114,19 @@ struct return_ring_lapped {
             }
         } else if (index == 1) {
             object[0].touch(1);
-            ring.give(object[0]);
+            (void)ring.give(object[0]);
             for (unsigned tries = 0; tries != 2; ++tries) {
                 Sync::relax();
                 if (again.load(std::memory_order_acquire) == 1) {
                     object[0].touch(2);
-                    ring.give(object[0]);
+                    (void)ring.give(object[0]);
                     ++given_again;
                     break;
                 }
             }
         } else {
             object[1].touch(3);
-            ring.give(object[1]);
+            (void)ring.give(object[1]);
         }
     }
 
@@ -195,6 +195,96 @@ struct recycled {
     witness<Sync> object[2];
     witness<Sync>* sent = nullptr;
     witness<Sync>* kept = nullptr; // the owner's
+};
+
+// The owner closes the ring of four while one giver brings two objects with one claim, and another brings
+// one. What got in is handed over, what did not is refused, and nothing is both or neither.
+template <class Sync>
+struct return_ring_closed {
+    static constexpr unsigned threads = 3;
+
+    return_ring_closed() { explorer::check(ring.reserve(3, 3), "there is memory for three"); }
+
+    void thread(unsigned index) {
+        if (index == 0) {
+            ring.close([this](witness<Sync>& back) noexcept {
+                back.touch(0);
+                ++handed[&back - object];
+            });
+        } else if (index == 1) {
+            object[0].touch(1);
+            object[1].touch(1);
+            witness<Sync>* const both[] = {&object[0], &object[1]};
+            got_in[0] = ring.give(both);
+            got_in[1] = got_in[0];
+        } else {
+            object[2].touch(2);
+            got_in[2] = ring.give(object[2]);
+        }
+    }
+
+    void finish() {
+        for (unsigned i = 0; i != 3; ++i)
+            explorer::check(handed[i] == (got_in[i] ? 1u : 0u), "what got in is handed over, once");
+    }
+
+  private:
+    noria::basic_return_ring<witness<Sync>, Sync> ring;
+    witness<Sync> object[3];
+    unsigned handed[3]{}; // the owner's
+    bool got_in[3]{};     // each its giver's
+};
+
+// A pool goes while its objects are out, and two givers bring them back meanwhile, one of them two at once.
+// Whoever is last frees the pool and all it kept: once, and after everything the others did with it.
+template <class Sync>
+struct pool_that_goes {
+    static constexpr unsigned threads = 3;
+
+    pool_that_goes() {
+        explorer::check(pool.reserve(objects), "there is memory for them");
+        for (auto& each : object)
+            pool.put_first(each);
+        for (unsigned i = 0; i != 3; ++i)
+            (void)pool.take();
+    }
+
+    void thread(unsigned index) {
+        if (index == 0) {
+            bookkeeping.touch(1);
+            if (pool.close(objects))
+                free_all();
+        } else if (index == 1) {
+            object[0].touch(2);
+            object[1].touch(2);
+            witness<Sync>* const both[] = {&object[0], &object[1]};
+            went(pool.give(both));
+        } else {
+            object[2].touch(3);
+            went(pool.give(object[2]));
+        }
+    }
+
+    void finish() { explorer::check(freed == 1, "a pool is freed once"); }
+
+  private:
+    static constexpr unsigned objects = 4;
+
+    void went(noria::way_home way) {
+        if (way == noria::way_home::last)
+            free_all();
+    }
+    void free_all() {
+        bookkeeping.touch(9);
+        for (auto& each : object)
+            each.touch(9);
+        ++freed;
+    }
+
+    noria::basic_recycler<witness<Sync>, Sync> pool;
+    witness<Sync> object[objects]; // the last of them stays at home
+    witness<Sync> bookkeeping;     // stands for what the pool is made of
+    unsigned freed = 0;            // by the last
 };
 
 } // namespace bodies
