@@ -33,7 +33,7 @@ TEST(pull_tail, uses_the_room_behind_tail_first) {
     EXPECT_EQ(bytes_of(*made), bytes);
 }
 
-TEST(pull_tail, a_fragment_of_exactly_the_pulled_size_is_dropped) {
+TEST(regression, a_fragment_of_exactly_the_pulled_size) {
     packet_fixture all;
     const packet_ptr made = all.make(16, 100, {50, 60});
     ASSERT_TRUE(pull_tail(*made, 50));
@@ -67,7 +67,7 @@ TEST(pull_tail, takes_a_larger_head_with_room_for_the_next_small_pull) {
     EXPECT_FALSE(next.moved);
 }
 
-TEST(pull_tail, of_a_clone_leaves_the_originals_bytes_and_addresses) {
+TEST(regression, clone_then_pull_tail) {
     packet_fixture all;
     const packet_ptr original = all.make(16, 100, {50, 60});
     const packet_ptr twin = original->clone();
@@ -151,10 +151,10 @@ TEST(condense, does_nothing_when_room_is_short_or_the_head_is_shared) {
     EXPECT_EQ(packet_state(*shared), before_sharing);
 }
 
-TEST(trim, then_push_has_no_more_headroom_than_before) {
+TEST(regression, trim_the_tail_then_push) {
     packet_fixture all;
     const packet_ptr made = all.make(12, 100);
-    trim(*made, 40);
+    ASSERT_TRUE(trim(*made, 40));
     EXPECT_EQ(made->headroom(), 12u);
     EXPECT_EQ(made->push(40), nullptr) << "what was cut off the end is no room in front";
     EXPECT_EQ(made->push(13), nullptr);
@@ -167,10 +167,10 @@ TEST(trim, then_push_has_no_more_headroom_than_before) {
 TEST(trim, does_not_let_a_short_rest_pin_a_page) {
     packet_fixture all;
     const packet_ptr made = all.make(16, 100, {500, 500});
-    trim(*made, 2000);
-    trim(*made, 1100);
+    ASSERT_TRUE(trim(*made, 2000));
+    ASSERT_TRUE(trim(*made, 1100));
     EXPECT_EQ(made->size(), 1100u) << "no-ops so far";
-    trim(*made, 164);
+    ASSERT_TRUE(trim(*made, 164));
     EXPECT_EQ(made->size(), 164u);
     EXPECT_TRUE(made->is_linear());
     EXPECT_EQ(all.pages().in_flight(), 0u);
@@ -182,14 +182,84 @@ TEST(trim, of_a_clone_writes_nothing) {
     const packet_ptr original = all.make(16, 100, {100, 100});
     const packet_ptr twin = original->clone();
     const std::vector<std::byte> bytes = bytes_of(*original);
-    trim(*twin, 110);
+    ASSERT_TRUE(trim(*twin, 110));
     EXPECT_EQ(bytes_of(*original), bytes);
     EXPECT_EQ(twin->size(), 110u);
     EXPECT_EQ(twin->fragments().size(), 1u);
-    trim(*twin, 50);
+    ASSERT_TRUE(trim(*twin, 50));
     EXPECT_EQ(twin->headlen(), 50u);
     EXPECT_EQ(twin->put(1), nullptr) << "what it cut off is still the original's";
     EXPECT_EQ(bytes_of(*original), bytes);
+}
+
+// What a small packet is charged for is the page that nobody else can have meanwhile.
+TEST(regression, a_64_byte_packet_that_pins_a_page) {
+    packet_fixture all;
+    const packet_ptr attached = all.make(16, 0, {64});
+    EXPECT_EQ(attached->size(), 64u);
+    EXPECT_EQ(attached->truesize(), descriptor + 256 + 1024);
+    ASSERT_TRUE(trim(*attached, 64));
+    EXPECT_EQ(all.pages().in_flight(), 1u) << "nothing was cut, so nothing was gathered";
+    condense(*attached);
+    EXPECT_EQ(attached->truesize(), descriptor + 256);
+    EXPECT_EQ(all.pages().in_flight(), 0u);
+
+    page* const under = all.pages().allocate();
+    const packet_ptr around =
+        all.packets().build_around(*under, {.headroom = 64, .bytes = 64, .room = 896, .held = 1024});
+    EXPECT_EQ(around->truesize(), descriptor + 1024);
+    ASSERT_TRUE(trim(*around, 1));
+    EXPECT_TRUE(linearize(*around));
+    EXPECT_EQ(around->truesize(), descriptor + 1024) << "one byte pins it as well";
+    EXPECT_EQ(all.pages().in_flight(), 1u);
+    ASSERT_TRUE(around->expand_head(0, 0)) << "here the head is as large as the page";
+    EXPECT_EQ(all.pages().in_flight(), 0u);
+}
+
+TEST(cow_head, does_nothing_to_a_head_that_will_do) {
+    packet_fixture all;
+    const packet_ptr made = all.make(16, 100, {50});
+    const packet_state before(*made);
+    EXPECT_TRUE(cow_head(*made, 0));
+    EXPECT_TRUE(cow_head(*made, 16));
+    EXPECT_EQ(packet_state(*made), before);
+}
+
+TEST(cow_head, grows_the_headroom_by_64s) {
+    packet_fixture all;
+    const packet_ptr made = all.make(16, 100, {50});
+    made->set_network_header(14);
+    const std::vector<std::byte> bytes = bytes_of(*made);
+    ASSERT_TRUE(cow_head(*made, 17));
+    EXPECT_EQ(made->headroom(), 16u + 64);
+    ASSERT_TRUE(cow_head(*made, 16 + 64 + 64));
+    EXPECT_EQ(made->headroom(), 16u + 64 + 64);
+    EXPECT_EQ(made->network_header(), made->data() + 14);
+    EXPECT_EQ(bytes_of(*made), bytes);
+    EXPECT_NE(made->push(144), nullptr);
+}
+
+TEST(cow_head, takes_a_clone_a_head_of_its_own) {
+    packet_fixture all;
+    const packet_ptr original = all.make(16, 100, {50});
+    const packet_ptr twin = original->clone();
+    const std::vector<std::byte> bytes = bytes_of(*original);
+    ASSERT_TRUE(cow_head(*twin, 16));
+    EXPECT_EQ(twin->headroom(), 16u) << "room there was enough";
+    EXPECT_FALSE(twin->head_shared());
+    EXPECT_EQ(bytes_of(*twin), bytes);
+    std::memset(twin->data(), 0, 100);
+    EXPECT_EQ(bytes_of(*original), bytes);
+    EXPECT_EQ(original->fragments()[0].under->references(), 2u) << "fragments stay shared";
+}
+
+TEST(cow_head, refuses_what_no_head_has) {
+    packet_fixture all;
+    const packet_ptr made = all.make(16, 100);
+    const packet_state before(*made);
+    for (const std::uint32_t headroom : {3000u, 70'000u, ~0u - 64, ~0u})
+        EXPECT_FALSE(cow_head(*made, headroom)) << headroom;
+    EXPECT_EQ(packet_state(*made), before);
 }
 
 // Each operation that needs a head, with k heads left of each size, k = 0, 1, ...; alone and with a clone
@@ -241,6 +311,7 @@ INSTANTIATE_TEST_SUITE_P(
         needs_a_head{"pull_a_fragment", [](packet& made) { return static_cast<bool>(pull_tail(made, 300)); }},
         needs_a_head{"may_pull", [](packet& made) { return may_pull(made, 600) == pull_status::ok; }},
         needs_a_head{"linearize", [](packet& made) { return linearize(made); }},
+        needs_a_head{"cow_head", [](packet& made) { return cow_head(made, 21); }},
         needs_a_head{"expand_head", [](packet& made) { return made.expand_head(64, 0); }},
         needs_a_head{"expand_at_the_end", [](packet& made) { return made.expand_head(0, 300); }}),
     [](const auto& tested) { return tested.param.name; });

@@ -18,6 +18,7 @@ struct packet_fixture_request {
     std::array<std::uint32_t, 3> heads = {4, 4, 4}; // how many of 256, 512 and 2048 bytes
     std::uint32_t pages = 16;                       // of 1024 bytes, for fragments
     std::uint32_t tail_overhead = 0;
+    bool keep_heads = true;
 };
 
 // All that a packet needs to live: heads of three sizes, pages for fragments, descriptors. It goes away only
@@ -31,7 +32,8 @@ class packet_fixture {
           memory_(offset_of(counts_.size())), pools_{pool(0), pool(1), pool(2), pool(3)},
           packets_(std::move(noria::packet_pool::create({.packets = request.packets,
                                                          .heads = heads_,
-                                                         .tail_overhead = request.tail_overhead}))
+                                                         .tail_overhead = request.tail_overhead,
+                                                         .keep_heads = request.keep_heads}))
                        .value()) {}
     packet_fixture(const packet_fixture&) = delete;
     packet_fixture& operator=(const packet_fixture&) = delete;
@@ -75,9 +77,15 @@ class packet_fixture {
         return made;
     }
 
+    // Heads of a size that packets have, and that can be had: those that idle descriptors keep are nobody's.
+    std::uint32_t heads_in_use(std::size_t size) {
+        return pools_[size].in_flight() - packets_.heads_kept(size);
+    }
+    std::uint32_t heads_free(std::size_t size) { return counts_[size] - heads_in_use(size); }
+
     // What is out of each pool, packets last: all zero when a test has cleaned up.
     std::array<std::uint32_t, 5> in_flight() {
-        return {pools_[0].in_flight(), pools_[1].in_flight(), pools_[2].in_flight(), pools_[3].in_flight(),
+        return {heads_in_use(0), heads_in_use(1), heads_in_use(2), pools_[3].in_flight(),
                 packets_.in_flight()};
     }
 
@@ -152,7 +160,7 @@ struct packet_state {
         : bytes(bytes_of(of)), data(of.data()), numbers{of.size(),     of.headlen(),  of.data_len(),
                                                         of.headroom(), of.tailroom(), of.room_behind_tail(),
                                                         of.truesize(), of.epoch(),    of.head_shared()},
-          headers{of.mac_header(), of.network_header(), of.transport_header()} {
+          headers{of.mac_header(), of.network_header(), of.transport_header()}, info(of.info()) {
         for (const noria::fragment& part : of.fragments())
             fragments.emplace_back(part.under, part.offset, part.length, part.truesize,
                                    part.under->references());
@@ -163,6 +171,7 @@ struct packet_state {
     const std::byte* data;
     std::array<std::uint32_t, 9> numbers;
     std::array<const std::byte*, 3> headers;
+    noria::packet_info info;
     std::vector<std::tuple<noria::page*, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>>
         fragments;
 };

@@ -31,6 +31,9 @@ struct model_packet {
     std::uint32_t epoch = 0;
     std::array<std::uint32_t, 3> headers{}; // mac, network and transport, from the head
     std::uint32_t tag = 0;                  // in info().hash and in the user area
+    noria::checksum_state checksum = noria::checksum_state::none;
+    std::uint32_t sum_start = 0; // partial: where the sum begins, from the head,
+    std::uint32_t sum_field = 0; // and where it is to be written, from there
 
     [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(bytes.size()); }
     [[nodiscard]] std::uint32_t headroom() const { return static_cast<std::uint32_t>(room.size()); }
@@ -45,12 +48,22 @@ struct model_packet {
         return sum;
     }
 
-    void put(const std::vector<std::byte>& added) {
+    // Of a partial checksum, from data().
+    [[nodiscard]] std::uint32_t start() const { return sum_start - headroom(); }
+    [[nodiscard]] std::uint32_t field() const { return start() + sum_field; }
+
+    void changed(bool summed) {
+        if (checksum == noria::checksum_state::complete && !summed)
+            checksum = noria::checksum_state::none;
+    }
+    void put(const std::vector<std::byte>& added, bool summed = false) {
+        changed(summed);
         bytes.insert(bytes.end(), added.begin(), added.end());
         headlen += static_cast<std::uint32_t>(added.size());
         behind -= static_cast<std::uint32_t>(added.size());
     }
-    void push(const std::vector<std::byte>& added) {
+    void push(const std::vector<std::byte>& added, bool summed = false) {
+        changed(summed);
         room.resize(room.size() - added.size());
         bytes.insert(bytes.begin(), added.begin(), added.end());
         headlen += static_cast<std::uint32_t>(added.size());
@@ -59,22 +72,29 @@ struct model_packet {
         room.insert(room.end(), bytes.begin(), bytes.begin() + n);
         bytes.erase(bytes.begin(), bytes.begin() + n);
         headlen -= n;
+        if (checksum == noria::checksum_state::partial && sum_start < headroom())
+            checksum = noria::checksum_state::none;
     }
     // True when it joined the last fragment, and so took no reference.
-    bool attach(const noria::fragment& added) {
+    bool attach(const noria::fragment& added, bool summed = false) {
+        changed(summed);
         bytes.insert(bytes.end(), added.data(), added.data() + added.length);
         if (!fragments.empty() && fragments.back().under == added.under &&
             fragments.back().offset + fragments.back().length == added.offset) {
             fragments.back().length += added.length;
-            fragments.back().truesize += added.truesize;
+            fragments.back().truesize =
+                std::min(fragments.back().truesize + added.truesize, added.under->size());
             return true;
         }
         fragments.push_back(added);
         return false;
     }
-    void cut(std::uint32_t n) {
+    // False when it may not.
+    bool cut(std::uint32_t n) {
         if (n >= size())
-            return;
+            return true;
+        if (checksum == noria::checksum_state::partial && field() + 2 > n)
+            return false;
         bytes.resize(n);
         const std::uint32_t off_the_head = headlen - std::min(headlen, n);
         headlen -= off_the_head;
@@ -85,6 +105,7 @@ struct model_packet {
             kept.back().length = std::min(left, kept.back().length);
         }
         fragments = kept;
+        return true;
     }
     void gather(std::uint32_t n) {
         headlen += n;
@@ -110,6 +131,7 @@ struct model_packet {
         behind = usable - headroom() - headlen;
         for (std::uint32_t& header : headers)
             header += more_headroom;
+        sum_start += more_headroom;
         ++epoch;
     }
 
@@ -148,6 +170,14 @@ struct model_packet {
             return "header offsets";
         if (real.info().hash != tag || real.user_area()[47] != static_cast<std::byte>(tag))
             return "info or user area";
+        const noria::packet_info& info = real.info();
+        if (info.checksum_state != checksum)
+            return "checksum state";
+        if (checksum == noria::checksum_state::complete && info.sum() != noria::sum_of(bytes))
+            return "complete sum";
+        if (checksum == noria::checksum_state::partial &&
+            (info.checksum_start != sum_start || info.checksum != sum_field))
+            return "place of the partial checksum";
         std::vector<std::byte> all(room.size() + bytes.size());
         if (!real.copy_bits(-std::int64_t{headroom()}, all))
             return "range of copy_bits";

@@ -17,6 +17,20 @@ struct fragment {
     std::uint32_t truesize = 0; // bytes
 
     [[nodiscard]] std::byte* data() const noexcept { return under->data() + offset; }
+
+    // Do the bytes of `next` lie right behind these? Then one fragment can show both, with one reference.
+    [[nodiscard]] bool is_followed_by(const fragment& next) const noexcept {
+        return under == next.under && offset + length == next.offset;
+    }
+    // Shows the bytes of `next`, which follows, too. What truesize grew by: together the two pin no more than
+    // the page.
+    std::uint32_t grow(const fragment& next) noexcept {
+        const std::uint32_t room = truesize < under->size() ? under->size() - truesize : 0;
+        const std::uint32_t more = next.truesize < room ? next.truesize : room;
+        length += next.length;
+        truesize += more;
+        return more;
+    }
 };
 
 } // namespace noria::inline NORIA_ABI

@@ -5,70 +5,22 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <type_traits>
 #include <utility>
 
-#include "noria/core/bits.hpp"
-#include "noria/core/cacheline.hpp"
-#include "noria/core/clock.hpp"
 #include "noria/core/contract.hpp"
+#include "noria/core/copy.hpp"
 #include "noria/packet/fragment.hpp"
+#include "noria/packet/info.hpp"
 #include "noria/packet/packet_home.hpp"
+#include "noria/packet/packet_ptr.hpp"
+#include "noria/wire/checksum.hpp"
 
 namespace noria::inline NORIA_ABI {
 
-class packet;
-
-// The one owner of a packet. Moving it hands the packet on; letting go of it frees the packet.
-// Any one thread at a time. Freeing: wait-free, O(fragments).
-class [[nodiscard]] packet_ptr {
-  public:
-    packet_ptr() noexcept = default;
-    explicit packet_ptr(packet* owned) noexcept : owned_(owned) {}
-    packet_ptr(packet_ptr&& other) noexcept : owned_(std::exchange(other.owned_, nullptr)) {}
-    packet_ptr& operator=(packet_ptr&& other) noexcept {
-        packet_ptr(std::move(other)).swap(*this);
-        return *this;
-    }
-    ~packet_ptr() { free(drop_reason::not_specified); }
-
-    // Gives the packet back and says why: `consumed` when it did what it came for. Without a call the
-    // destructor frees it as `not_specified`, which counts as a drop.
-    inline void free(drop_reason reason) noexcept;
-
-    [[nodiscard]] packet& operator*() const noexcept { return *operator->(); }
-    [[nodiscard]] packet* operator->() const noexcept {
-        NORIA_EXPECTS(owned_ != nullptr,
-                      "this packet_ptr is empty: it was moved from, freed, or nothing could be made");
-        return owned_;
-    }
-    [[nodiscard]] packet* get() const noexcept { return owned_; }
-    [[nodiscard]] packet* release() noexcept { return std::exchange(owned_, nullptr); }
-    [[nodiscard]] explicit operator bool() const noexcept { return owned_ != nullptr; }
-    void swap(packet_ptr& other) noexcept { std::swap(owned_, other.owned_); }
-
-  private:
-    packet* owned_ = nullptr;
-};
-
-// What has been found out about the checksum of a packet, in sk_buff's words.
-enum class checksum_state : std::uint8_t {
-    none,        // nobody looked
-    unnecessary, // verified: `checksum_level` more than one of nested ones
-    complete, // `checksum` is the one's complement sum of all bytes from data(); forgotten when these change
-    partial   // still to be filled in before it leaves
-};
-
-// What came with the packet beside its bytes.
-struct packet_info {
-    nanoseconds timestamp = 0;
-    std::uint32_t hash = 0;
-    std::uint16_t vlan = 0; // tag control information; 0: no tag was taken out of the bytes
-    std::uint16_t port = 0;
-    std::uint16_t queue = 0;
-    std::uint16_t checksum = 0;
-    enum checksum_state checksum_state = checksum_state::none;
-    std::uint8_t checksum_level = 0;
-};
+namespace detail {
+packet_ptr copied(packet& from, std::uint32_t headroom, std::uint32_t linear) noexcept;
+}
 
 // A packet: a linear head, and behind it fragments that stay where the device put them.
 //
@@ -122,100 +74,130 @@ class packet {
         return true;
     }
 
-    // `n` more bytes at the end of the head, for the caller to fill: their address. O(1).
-    // Null, and nothing changed, when tailroom is short or the head is shared.
+    // `n` more bytes at the end of the head, for the caller to fill: their address. Forgets a complete sum.
+    // O(1). Null, and nothing changed, when tailroom is short or the head is shared.
     [[nodiscard]] std::byte* put(std::uint32_t n) noexcept {
         if (n > tailroom() || head_shared())
             return nullptr;
         std::byte* const added = head_ + tail_;
         tail_ += n;
         size_ += n;
-        forget_sum();
+        info_.forget_sum();
         return added;
     }
 
-    // `n` more bytes in front, for the caller to fill: their address. O(1).
+    // The same with the bytes to put there, which keeps a complete sum right. O(bytes).
+    [[nodiscard]] std::byte* put(std::span<const std::byte> bytes) noexcept {
+        const bool summed = info_.has_sum();
+        const std::uint32_t behind = size_;
+        std::byte* const added =
+            bytes.size() <= tailroom() ? put(static_cast<std::uint32_t>(bytes.size())) : nullptr;
+        if (added != nullptr)
+            fill(added, bytes);
+        if (added != nullptr && summed)
+            info_.set_sum(info_.sum() + sum_of(bytes).at_offset(behind));
+        return added;
+    }
+
+    // `n` more bytes in front, for the caller to fill: their address. Forgets a complete sum. O(1).
     // Null, and nothing changed, when headroom is short or the head is shared.
     [[nodiscard]] std::byte* push(std::uint32_t n) noexcept {
         if (n > headroom() || head_shared())
             return nullptr;
         data_ -= n;
         size_ += n;
-        forget_sum();
+        info_.forget_sum();
         return data();
     }
 
-    // Takes `n` bytes off the front; they stay where they are, as headroom. The new front. O(1).
-    // Null, and nothing changed, when the head has fewer: may_pull(packet, n) brings them there.
+    // The same with the bytes to put there, which keeps a complete sum right. O(bytes).
+    [[nodiscard]] std::byte* push(std::span<const std::byte> bytes) noexcept {
+        const bool summed = info_.has_sum();
+        std::byte* const added =
+            bytes.size() <= headroom() ? push(static_cast<std::uint32_t>(bytes.size())) : nullptr;
+        if (added != nullptr)
+            fill(added, bytes);
+        if (added != nullptr && summed)
+            info_.set_sum(sum_of(bytes) + info_.sum().at_offset(bytes.size()));
+        return added;
+    }
+
+    // Takes `n` bytes off the front; they stay where they are, as headroom. The new front. O(1), and O(n)
+    // where a complete sum is kept right. A partial checksum that covers some of them becomes none. Null, and
+    // nothing changed, when the head has fewer: may_pull(packet, n) brings them there.
     std::byte* pull(std::uint32_t n) noexcept {
         if (n > headlen())
             return nullptr;
+        if (checksum_follows()) [[unlikely]]
+            checksum_after_pull(n);
         data_ += n;
         size_ -= n;
-        forget_sum();
         return data();
     }
 
     // Adds bytes that stay where they are. The packet takes over the caller's reference to `added.under`,
     // except when the bytes follow the last fragment on its page: then that one grows and the reference stays
-    // the caller's.
+    // the caller's. Forgets a complete sum. O(1). Refused, and nothing changed: no bytes, or no place.
     enum class attached : std::uint8_t { refused, taken, grown };
     [[nodiscard]] attached add_fragment(const fragment& added) noexcept {
-        if (added.length == 0)
-            return attached::refused;
-        NORIA_EXPECTS(added.offset <= added.under->size() &&
-                          added.length <= added.under->size() - added.offset &&
-                          added.length <= added.truesize,
-                      "a fragment lies on its page and pins at least what it shows");
-        if (added.length == 0)
-            return attached::refused;
-        if (fragment_count_ != 0) {
-            fragment& last = fragments_[fragment_count_ - 1];
-            if (last.under == added.under && last.offset + last.length == added.offset) {
-                last.length += added.length;
-                last.truesize += added.truesize;
-                size_ += added.length;
-                truesize_ += added.truesize;
-                forget_sum();
-                return attached::grown;
-            }
+        const attached how = attach(added);
+        if (how != attached::refused)
+            info_.forget_sum();
+        return how;
+    }
+
+    // The same for bytes whose sum the caller knows, which keeps a complete sum right. O(1).
+    [[nodiscard]] attached add_fragment(const fragment& added, internet_sum of_its_bytes) noexcept {
+        const std::uint32_t behind = size_;
+        const attached how = attach(added);
+        if (how != attached::refused && info_.has_sum())
+            info_.set_sum(info_.sum() + of_its_bytes.at_offset(behind));
+        return how;
+    }
+
+    // Is [offset, offset + length) in the packet? A negative offset reaches into headroom.
+    [[nodiscard]] bool contains(std::int64_t offset, std::size_t length) const noexcept {
+        return offset >= -std::int64_t{headroom()} && offset <= std::int64_t{size_} &&
+               length <= static_cast<std::uint64_t>(std::int64_t{size_} - offset);
+    }
+
+    // Calls `piece(address, bytes)` for each stretch of memory that [offset, offset + length) lies in, in
+    // order and never for none. Precondition: contains(offset, length). O(fragments).
+    template <class Piece>
+        requires std::is_nothrow_invocable_v<Piece&, std::byte*, std::size_t>
+    void for_each_piece(std::int64_t offset, std::size_t length, Piece piece) const noexcept {
+        NORIA_EXPECTS(contains(offset, length),
+                      "the pieces of a range lie in the packet: compare it with size() first");
+        if (length != 0 && offset < std::int64_t{headlen()}) {
+            const auto here = static_cast<std::size_t>(std::int64_t{headlen()} - offset);
+            const std::size_t now = here < length ? here : length;
+            piece(data() + offset, now);
+            length -= now;
+            offset = std::int64_t{headlen()};
         }
-        if (fragment_count_ == most_fragments)
-            return attached::refused;
-        fragments_[fragment_count_++] = added;
-        size_ += added.length;
-        truesize_ += added.truesize;
-        forget_sum();
-        return attached::taken;
+        auto skip = static_cast<std::size_t>(offset - std::int64_t{headlen()});
+        for (const fragment* from = fragments_; length != 0; ++from) {
+            if (skip >= from->length) {
+                skip -= from->length;
+                continue;
+            }
+            const std::size_t now = from->length - skip < length ? from->length - skip : length;
+            piece(from->data() + skip, now);
+            length -= now;
+            skip = 0;
+        }
     }
 
     // Copies [offset, offset + to.size()) out, wherever the bytes are; a negative offset reaches into
     // headroom. False before the first byte is copied when the range is not in the packet.
     [[nodiscard]] bool copy_bits(std::int64_t offset, std::span<std::byte> to) const noexcept {
-        if (offset < -std::int64_t{headroom()} || offset > std::int64_t{size_} ||
-            to.size() > static_cast<std::uint64_t>(std::int64_t{size_} - offset))
+        if (!contains(offset, to.size()))
             return false;
-        if (to.empty()) // its address may be null, which memcpy does not take
-            return true;
-        std::size_t done = 0;
-        if (offset < std::int64_t{headlen()}) {
-            const auto here = static_cast<std::size_t>(std::int64_t{headlen()} - offset);
-            done = here < to.size() ? here : to.size();
-            std::memcpy(to.data(), data() + offset, done);
-        }
-        std::int64_t skip = offset + static_cast<std::int64_t>(done) - std::int64_t{headlen()};
-        for (std::uint32_t i = 0; done != to.size(); ++i) {
-            const fragment& from = fragments_[i];
-            if (skip >= std::int64_t{from.length}) {
-                skip -= std::int64_t{from.length};
-                continue;
-            }
-            const auto here = static_cast<std::size_t>(std::int64_t{from.length} - skip);
-            const std::size_t now = here < to.size() - done ? here : to.size() - done;
-            std::memcpy(to.data() + done, from.data() + skip, now);
-            done += now;
-            skip = 0;
-        }
+        std::byte* next = to.data();
+        for_each_piece(offset, to.size(), [&next](const std::byte* from, std::size_t bytes) noexcept {
+            copy_bytes(next, from, bytes);
+            next += bytes;
+        });
         return true;
     }
 
@@ -223,7 +205,7 @@ class packet {
     // copied to `scratch`. Null when the packet is shorter. Never changes the packet.
     [[nodiscard]] const std::byte* header_pointer(std::uint32_t offset,
                                                   std::span<std::byte> scratch) const noexcept {
-        if (offset <= headlen() && scratch.size() <= headlen() - offset)
+        if (std::uint64_t{offset} + scratch.size() <= headlen())
             return data() + offset;
         return copy_bits(offset, scratch) ? scratch.data() : nullptr;
     }
@@ -235,8 +217,13 @@ class packet {
 
     // The owner of the packet's pool. A private head with `more_headroom` and `more_tailroom` more bytes,
     // rounded up to what the pool has. Linear bytes and headroom are copied, addresses move, offsets stay
-    // true. False, and nothing changed, when no head is to be had. O(headroom + headlen).
+    // true. False, and nothing changed, when no head is to be had, or when an offset would no longer fit into
+    // its 16 bits. O(headroom + headlen).
     [[nodiscard]] bool expand_head(std::uint32_t more_headroom, std::uint32_t more_tailroom) noexcept {
+        std::uint16_t* const offsets[] = {&mac_, &network_, &transport_, &info_.checksum_start};
+        for (const std::uint16_t* offset : offsets)
+            if (more_headroom > 0xffffu - *offset)
+                return false;
         const std::uint64_t wanted =
             std::uint64_t{end_} + more_headroom + more_tailroom + home_->tail_overhead();
         page* const fresh =
@@ -247,12 +234,13 @@ class packet {
         truesize_ += fresh->size() - head_truesize();
         let_go_of_head();
         shared_ = false;
+        kept_class_ = no_class;
         head_page_ = fresh;
         head_ = fresh->data();
         end_ = fresh->size() - home_->tail_overhead();
         data_ += more_headroom;
         tail_ += more_headroom;
-        for (std::uint16_t* offset : {&mac_, &network_, &transport_})
+        for (std::uint16_t* offset : offsets)
             *offset = static_cast<std::uint16_t>(*offset + more_headroom);
         ++epoch_;
         return true;
@@ -279,10 +267,14 @@ class packet {
         drop_fragments(0, used_up);
     }
 
-    // Keeps the first `n` bytes. What is cut off the head becomes tailroom; fragments go home. O(fragments).
-    void cut(std::uint32_t n) noexcept {
+    // Keeps the first `n` bytes. What is cut off the head becomes tailroom; fragments go home. O(fragments),
+    // and O(bytes cut off) where a complete sum is kept right. False, and nothing changed, when that would
+    // cut off the field that a partial checksum is to be written to.
+    [[nodiscard]] bool cut(std::uint32_t n) noexcept {
         if (n >= size_)
-            return;
+            return true;
+        if (checksum_follows() && !checksum_after_cut(n)) [[unlikely]]
+            return false;
         std::uint32_t left = n;
         if (left <= headlen()) {
             tail_ = data_ + left;
@@ -298,7 +290,7 @@ class packet {
         }
         drop_fragments(kept, fragment_count_);
         size_ = n;
-        forget_sum();
+        return true;
     }
 
     // Header offsets count from the head, so that pull and push leave them true. Set when known, read as
@@ -329,6 +321,13 @@ class packet {
   private:
     friend class packet_ptr;
     friend class packet_pool;
+    friend class packet_home;
+    friend packet_ptr detail::copied(packet& from, std::uint32_t headroom, std::uint32_t linear) noexcept;
+    friend bool split(packet& from, std::uint32_t at, packet& rest) noexcept;
+    friend std::uint32_t shift(packet& to, packet& from, std::uint32_t n) noexcept;
+    friend bool try_coalesce(packet& to, packet_ptr& from) noexcept;
+
+    static constexpr std::uint8_t no_class = packet_home::most_head_classes;
 
     explicit packet(packet_home& home) noexcept : home_(&home) {}
     ~packet() = default;
@@ -340,10 +339,20 @@ class packet {
         head_page_ = &under;
         data_ = tail_ = headroom;
         end_ = end;
-        size_ = 0;
         truesize_ = held + static_cast<std::uint32_t>(sizeof(packet));
-        fragment_count_ = 0;
         shared_ = false;
+        kept_class_ = no_class;
+        start_empty();
+    }
+    // The same around the head of its last life.
+    void start_again(std::uint32_t headroom) noexcept {
+        data_ = tail_ = headroom;
+        truesize_ = end_ + home_->tail_overhead() + static_cast<std::uint32_t>(sizeof(packet));
+        start_empty();
+    }
+    void start_empty() noexcept {
+        size_ = 0;
+        fragment_count_ = 0;
         mac_ = network_ = transport_ = 0;
         info_ = {};
     }
@@ -360,13 +369,62 @@ class packet {
             truesize_ -= fragments_[i].truesize;
             fragments_[i].under->release();
         }
-        std::memmove(&fragments_[first], &fragments_[last], (fragment_count_ - last) * sizeof(fragment));
+        if (last != fragment_count_) // mostly none is left behind, and a call to move nothing is still a call
+            std::memmove(&fragments_[first], &fragments_[last], (fragment_count_ - last) * sizeof(fragment));
         fragment_count_ = static_cast<std::uint8_t>(fragment_count_ - (last - first));
     }
 
-    void forget_sum() noexcept {
-        if (info_.checksum_state == checksum_state::complete)
+    [[nodiscard]] attached attach(const fragment& added) noexcept {
+        if (added.length == 0)
+            return attached::refused;
+        NORIA_EXPECTS(added.offset <= added.under->size() &&
+                          added.length <= added.under->size() - added.offset &&
+                          added.length <= added.truesize,
+                      "a fragment lies on its page and pins at least what it shows");
+        fragment* const place = fragments_ + fragment_count_;
+        attached how = attached::taken;
+        if (fragment_count_ != 0 && place[-1].is_followed_by(added)) {
+            how = attached::grown;
+            truesize_ += place[-1].grow(added);
+        } else if (fragment_count_ == most_fragments) {
+            return attached::refused;
+        } else {
+            *place = added;
+            ++fragment_count_;
+            truesize_ += added.truesize;
+        }
+        size_ += added.length;
+        return how;
+    }
+
+    static void fill(std::byte* to, std::span<const std::byte> bytes) noexcept {
+        if (!bytes.empty()) // its address may be null, which memcpy does not take
+            std::memcpy(to, bytes.data(), bytes.size());
+    }
+
+    // Must the checksum follow when bytes go? One comparison, and what is to be done then is out of line, for
+    // pull to stay a few instructions.
+    [[nodiscard]] bool checksum_follows() const noexcept {
+        static_assert(checksum_state::unnecessary < checksum_state::complete &&
+                      checksum_state::complete < checksum_state::partial);
+        return info_.checksum_state >= checksum_state::complete;
+    }
+    [[gnu::noinline]] void checksum_after_pull(std::uint32_t n) noexcept {
+        if (info_.has_sum())
+            info_.set_sum((info_.sum() - sum_of(linear().first(n))).at_offset(n));
+        else if (data_ + n > info_.checksum_start)
             info_.checksum_state = checksum_state::none;
+    }
+    // False when the field of a partial one would be gone.
+    [[nodiscard, gnu::noinline]] bool checksum_after_cut(std::uint32_t n) noexcept {
+        if (!info_.has_sum())
+            return std::uint32_t{info_.checksum_start} + info_.checksum + 2 <= data_ + n;
+        checksum_accumulator gone;
+        for_each_piece(n, size_ - n, [&gone](const std::byte* from, std::size_t bytes) noexcept {
+            gone.add({from, bytes});
+        });
+        info_.set_sum(info_.sum() - gone.sum().at_offset(n));
+        return true;
     }
 
     void let_go_of_head() noexcept {
@@ -383,9 +441,21 @@ class packet {
         }
     }
 
+    // The common end is a few instructions: no fragments, and a head that stays with the descriptor.
     void end_of_life() noexcept {
         ++epoch_; // views of it are stale from here on
-        drop_fragments(0, fragment_count_);
+        if (fragment_count_ != 0) [[unlikely]]
+            release_fragments();
+        if (kept_class_ != no_class) [[likely]]
+            home_->with_head[kept_class_].give(*this);
+        else
+            go_home_without_head();
+    }
+    [[gnu::noinline]] void release_fragments() noexcept {
+        for (const fragment& part : fragments())
+            part.under->release();
+    }
+    [[gnu::noinline]] void go_home_without_head() noexcept {
         let_go_of_head();
         home_->packets.give(*this);
     }
@@ -402,7 +472,8 @@ class packet {
     std::uint32_t size_ = 0;
     std::uint32_t truesize_ = 0;
     std::uint8_t fragment_count_ = 0;
-    bool shared_ = false;
+    bool shared_ : 1 = false;
+    std::uint8_t kept_class_ : 7 = no_class; // of the head, if it is to stay with the descriptor
     std::uint16_t mac_ = 0;
     std::uint16_t network_ = 0;
     std::uint16_t transport_ = 0;
@@ -413,7 +484,6 @@ class packet {
 
     // What every packet touches: two lines. The fragments behind it are touched by those that have some.
     static constexpr std::size_t hot_bytes() noexcept { return offsetof(packet, fragments_); }
-    static_assert(sizeof(packet_info) == 24);
 };
 
 inline void packet_ptr::free(drop_reason reason) noexcept {
@@ -423,8 +493,30 @@ inline void packet_ptr::free(drop_reason reason) noexcept {
     }
 }
 
+inline packet* packet_home::take() noexcept {
+    packet* taken = packets.take();
+    for (std::size_t i = 0; taken == nullptr && i != head_classes_; ++i) {
+        taken = with_head[i].take();
+        if (taken != nullptr)
+            taken->head_page_->release();
+    }
+    return taken;
+}
+
+inline page* packet_home::allocate_head(std::uint32_t bytes) noexcept {
+    for (std::size_t i = head_class(bytes); i != head_classes_; ++i) {
+        if (page* const head = heads_[i]->allocate())
+            return head;
+        if (packet* const idle = with_head[i].take()) {
+            packets.give(*idle);
+            return idle->head_page_;
+        }
+    }
+    return nullptr;
+}
+
 inline packet_ptr packet::clone() noexcept {
-    packet* const twin = home_->packets.take();
+    packet* const twin = home_->take();
     if (twin == nullptr)
         return {};
     if (!shared_) {
@@ -437,8 +529,15 @@ inline packet_ptr packet::clone() noexcept {
         share->holders.store(1, std::memory_order_relaxed); // nobody else knows it yet
         share_ = share;
         shared_ = true;
+        kept_class_ = no_class;
     }
-    share_->holders.fetch_add(1, std::memory_order_relaxed); // we hold it: it cannot go meanwhile
+    // acquire: partner is the fetch_sub of a clone that left. Sole holders need no locked operation: nobody
+    // else can come or go meanwhile.
+    const std::uint32_t holders = share_->holders.load(std::memory_order_acquire);
+    if (holders == 1)
+        share_->holders.store(2, std::memory_order_relaxed);
+    else
+        share_->holders.fetch_add(1, std::memory_order_relaxed);
     for (const fragment& part : fragments())
         part.under->hold();
     const std::uint32_t epoch = twin->epoch_; // views of what it was before stay stale

@@ -21,22 +21,23 @@ struct head_share {
 };
 
 // What a packet knows of where it comes from: where descriptors, shares and bigger heads are had, and where
-// they go back to. packet_pool owns one; a packet points to it. take and allocate_head: the owner of the
-// pool; give and count: any thread.
+// they go back to. packet_pool owns one; a packet points to it. take, head_class and allocate_head: the owner
+// of the pool; give and count: any thread.
 class packet_home {
   public:
     static constexpr std::size_t most_head_classes = 4;
 
-    // The smallest head that holds `bytes`, with one reference; null when all that are large enough are out.
-    [[nodiscard]] page* allocate_head(std::uint32_t bytes) noexcept {
-        for (std::size_t i = 0; i != head_classes_; ++i) {
-            if (heads_[i]->page_bytes() < bytes)
-                continue;
-            if (page* head = heads_[i]->allocate())
-                return head;
-        }
-        return nullptr;
+    // The first size of head that holds `bytes`, or as many as there are when none does.
+    [[nodiscard]] std::size_t head_class(std::uint64_t bytes) const noexcept {
+        std::size_t i = 0;
+        while (i != head_classes_ && head_bytes_[i] < bytes)
+            ++i;
+        return i;
     }
+    // The smallest head that holds `bytes`, with one reference; null when all that are large enough are out.
+    [[nodiscard]] inline page* allocate_head(std::uint32_t bytes) noexcept;
+    // A descriptor without a head; null when all are out.
+    [[nodiscard]] inline packet* take() noexcept;
 
     // Bytes at the end of every head that packets leave alone (Linux keeps 320 there; 0 is leanest).
     [[nodiscard]] std::uint32_t tail_overhead() const noexcept { return tail_overhead_; }
@@ -50,14 +51,19 @@ class packet_home {
         return drops_[detail::drop_bucket(reason)].load(std::memory_order_relaxed);
     }
 
+    // Idle descriptors. Those whose last head was one of their own of a certain size keep it: the next packet
+    // of that size then comes ready made, and its head need not go to its pool and be fetched again.
     basic_recycler<packet> packets;
+    basic_recycler<packet> with_head[most_head_classes];
     basic_recycler<head_share> shares;
 
   private:
     friend class packet_pool;
 
     page_pool* heads_[most_head_classes] = {};
+    std::uint32_t head_bytes_[most_head_classes] = {};
     std::size_t head_classes_ = 0;
+    bool keep_heads_ = true;
     std::uint32_t tail_overhead_ = 0;
     std_sync::atomic<std::uint64_t> drops_[detail::drop_buckets] = {};
 };

@@ -20,8 +20,10 @@ namespace noria::inline NORIA_ABI {
 struct packet_pool_request {
     std::uint32_t packets = 0;           // how many can be alive at once
     std::span<page_pool* const> heads{}; // one pool for each size of head, smallest first; they stay where
-                                         // they are, and outlive the packets
+                                         // they are, and outlive this pool
     std::uint32_t tail_overhead = 0;     // bytes kept free at the end of every head
+    bool keep_heads = true; // idle descriptors keep their head, which saves the way to its pool and back; no
+                            // when these pools serve others as well, who cannot have a head that is kept
 };
 
 // All packets of one receive path. One thread at a time makes them (inside enter()), any thread frees them.
@@ -57,13 +59,17 @@ class packet_pool {
         explicit owner_section(packet_pool& pool) noexcept
             : packets_(pool.body_->home.packets), shares_(pool.body_->home.shares) {
             const packet_home& home = pool.body_->home;
-            for (std::size_t i = 0; i != home.head_classes_; ++i)
+            for (std::size_t i = 0; i != home.head_classes_; ++i) {
                 heads_[i].emplace(*home.heads_[i]);
+                with_head_[i].emplace(pool.body_->home.with_head[i]);
+            }
         }
 
       private:
         basic_recycler<packet>::owner_section packets_;
         basic_recycler<head_share>::owner_section shares_;
+        std::array<std::optional<basic_recycler<packet>::owner_section>, packet_home::most_head_classes>
+            with_head_;
         std::array<std::optional<page_pool::owner_section>, packet_home::most_head_classes> heads_;
     };
     [[nodiscard]] owner_section enter() noexcept { return owner_section(*this); }
@@ -73,7 +79,14 @@ class packet_pool {
     [[nodiscard]] packet_ptr allocate(std::uint32_t bytes, std::uint32_t headroom = 0) noexcept {
         packet_home& home = body_->home;
         const std::uint64_t wanted = std::uint64_t{bytes} + headroom + home.tail_overhead();
-        packet* const made = wanted <= ~0u ? home.packets.take() : nullptr;
+        const std::size_t size = home.head_class(wanted);
+        if (size == home.head_classes_)
+            return {};
+        if (packet* const ready = home.with_head[size].take()) {
+            ready->start_again(headroom);
+            return packet_ptr(ready);
+        }
+        packet* const made = home.take();
         if (made == nullptr)
             return {};
         page* const head = home.allocate_head(static_cast<std::uint32_t>(wanted));
@@ -82,7 +95,24 @@ class packet_pool {
             return {};
         }
         made->start(*head, head->data(), headroom, head->size() - home.tail_overhead(), head->size());
+        if (home.keep_heads_ && head->size() == home.head_bytes_[size])
+            made->kept_class_ = size & 0x7f;
         return packet_ptr(made);
+    }
+
+    // The owner. Fills the empty places `to` from the front with packets as allocate makes them: how many
+    // there were.
+    [[nodiscard]] std::uint32_t allocate_burst(std::span<packet_ptr> to, std::uint32_t bytes,
+                                               std::uint32_t headroom = 0) noexcept {
+        std::uint32_t made = 0;
+        for (packet_ptr& place : to) {
+            NORIA_EXPECTS(!place, "a burst is allocated into empty places: free the packets there first");
+            place = allocate(bytes, headroom);
+            if (!place)
+                break;
+            ++made;
+        }
+        return made;
     }
 
     // The owner. A packet around bytes that lie in `under` already: no byte is copied, and the caller's
@@ -96,7 +126,7 @@ class packet_pool {
         std::uint32_t held = 0;     // what the packet pins and is charged for
     };
     [[nodiscard]] packet_ptr build_around(page& under, const placement& where) noexcept {
-        packet* const made = body_->home.packets.take();
+        packet* const made = body_->home.take();
         if (made == nullptr)
             return {};
         made->start(under, under.data() + where.offset, where.headroom,
@@ -108,7 +138,15 @@ class packet_pool {
 
     // The owner. Packets that somebody holds.
     [[nodiscard]] std::uint32_t in_flight() const noexcept {
-        return body_->count - body_->home.packets.home();
+        std::uint32_t idle = body_->home.packets.home();
+        for (std::size_t i = 0; i != body_->home.head_classes_; ++i)
+            idle += heads_kept(i);
+        return body_->count - idle;
+    }
+    // The owner. Heads of size `i` (in the order of the request) that idle descriptors keep: in flight for
+    // their pool, and yet nobody's.
+    [[nodiscard]] std::uint32_t heads_kept(std::size_t i) const noexcept {
+        return body_->home.with_head[i].home();
     }
     [[nodiscard]] std::uint32_t packets() const noexcept { return body_->count; }
 
@@ -127,15 +165,26 @@ class packet_pool {
         body(const body&) = delete;
         body& operator=(const body&) = delete;
         ~body() {
-            NORIA_EXPECTS(count == home.packets.home(), "packets are still out: free them before their pool");
+            [[maybe_unused]] std::uint32_t idle = home.packets.home();
+            for (std::size_t i = 0; i != home.head_classes_; ++i)
+                while (packet* const keeper = home.with_head[i].take()) {
+                    keeper->head_page_->release();
+                    ++idle;
+                }
+            NORIA_EXPECTS(count == idle, "packets are still out: free them before their pool");
             delete[] slots;
             delete[] shares;
         }
 
         [[nodiscard]] bool set_up(const packet_pool_request& request) noexcept {
-            for (page_pool* heads : request.heads)
-                home.heads_[home.head_classes_++] = heads;
+            for (page_pool* heads : request.heads) {
+                home.head_bytes_[home.head_classes_] = heads->page_bytes();
+                home.heads_[home.head_classes_] = heads;
+                if (!home.with_head[home.head_classes_++].reserve(request.packets))
+                    return false;
+            }
             home.tail_overhead_ = request.tail_overhead;
+            home.keep_heads_ = request.keep_heads;
             slots = new (std::nothrow) slot[request.packets];
             shares = new (std::nothrow) head_share[request.packets]; // a packet is in one at most
             if (slots == nullptr || shares == nullptr || !home.packets.reserve(request.packets) ||

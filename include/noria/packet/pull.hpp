@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "noria/core/bits.hpp"
 #include "noria/packet/packet.hpp"
 
-// Bringing bytes from the fragments into the linear head. All strong: on failure nothing has changed.
+// Bringing bytes from the fragments into the linear head, and making that long enough and writable. All
+// strong: on failure nothing has changed.
 
 namespace noria::inline NORIA_ABI {
 
@@ -60,12 +62,29 @@ inline void condense(packet& from) noexcept {
         from.gather(from.data_len());
 }
 
-// Keeps the first `n` bytes, then condenses: a short rest shall not pin a page. No-op for n >= size().
-inline void trim(packet& from, std::uint32_t n) noexcept {
+// Keeps the first `n` bytes, then condenses: a short rest shall not pin a page. No-op for n >= size(). False,
+// and nothing changed, when that would cut off the field that a partial checksum is to be written to.
+[[nodiscard]] inline bool trim(packet& from, std::uint32_t n) noexcept {
     if (n >= from.size())
-        return;
-    from.cut(n);
+        return true;
+    if (!from.cut(n))
+        return false;
     condense(from);
+    return true;
+}
+
+// Makes the head writable, with at least `headroom` bytes of headroom: the first thing before headers are
+// pushed or rewritten. O(1) when it is so already, else as expand_head; what the headroom grows by is rounded
+// up to 64, so that the next few pushes are free. False, and nothing changed, when no head could be had. The
+// owner of the packet's pool.
+[[nodiscard]] inline bool cow_head(packet& of, std::uint32_t headroom) noexcept {
+    const std::uint32_t missing = headroom > of.headroom() ? headroom - of.headroom() : 0;
+    if (missing == 0 && !of.head_shared()) [[likely]]
+        return true;
+    const std::uint32_t growth = round_up(missing, 64u);
+    if (growth < missing) // it wrapped round: no head is as large as that
+        return false;
+    return of.expand_head(growth, 0);
 }
 
 } // namespace noria::inline NORIA_ABI

@@ -118,9 +118,9 @@ class rx_queue {
         const body& q = *body_;
         std::uint64_t bytes =
             std::uint64_t{q.pages->in_flight() - q.source->posted_pages()} * q.pages->page_bytes();
-        for (const auto& heads : q.heads)
-            if (heads)
-                bytes += std::uint64_t{heads->in_flight()} * heads->page_bytes();
+        for (std::size_t i = 0; i != q.heads.size(); ++i)
+            if (const auto& heads = q.heads[i])
+                bytes += std::uint64_t{heads->in_flight() - q.packets->heads_kept(i)} * heads->page_bytes();
         return bytes;
     }
     // Any thread. Pages the supply has had from the pool, in all.

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+
+#include "noria/core/clock.hpp"
+#include "noria/wire/checksum.hpp"
+
+namespace noria::inline NORIA_ABI {
+
+// What has been found out about the checksum of a packet, in sk_buff's words.
+enum class checksum_state : std::uint8_t {
+    none,        // nobody looked
+    unnecessary, // verified: `checksum_level` more than one of nested ones
+    complete,    // `checksum` is the one's complement sum of all bytes from data()
+    partial      // still to be filled in before it leaves: see `checksum_start`
+};
+
+// What came with the packet beside its bytes. `complete` and `partial` are kept true by every operation that
+// changes which bytes there are; who writes into bytes that are there already changes them behind its back.
+// packet/checksum.hpp sets and settles them.
+struct packet_info {
+    nanoseconds timestamp = 0;
+    std::uint32_t hash = 0;
+    std::uint16_t vlan = 0; // tag control information; 0: no tag was taken out of the bytes
+    std::uint16_t port = 0;
+    std::uint16_t queue = 0;
+    std::uint16_t checksum = 0;       // complete: the sum; partial: the field, in bytes from `checksum_start`
+    std::uint16_t checksum_start = 0; // partial: where the summed bytes begin, counted from the head like
+                                      // header offsets
+    enum checksum_state checksum_state = checksum_state::none;
+    std::uint8_t checksum_level = 0;
+
+    [[nodiscard]] bool has_sum() const noexcept { return checksum_state == noria::checksum_state::complete; }
+    // Precondition: has_sum().
+    [[nodiscard]] internet_sum sum() const noexcept { return internet_sum(checksum); }
+    void set_sum(internet_sum of_all_bytes) noexcept {
+        checksum_state = noria::checksum_state::complete;
+        checksum = of_all_bytes.value();
+    }
+    // For bytes that changed in a way that nobody summed.
+    void forget_sum() noexcept {
+        if (has_sum())
+            checksum_state = noria::checksum_state::none;
+    }
+
+    friend bool operator==(const packet_info&, const packet_info&) = default;
+};
+
+static_assert(sizeof(packet_info) == 24, "it shares two cache lines with all else that is hot in a packet");
+
+} // namespace noria::inline NORIA_ABI
