@@ -16,6 +16,7 @@
 
 #include "noria/backend/replay.hpp"
 #include "support/devices.hpp"
+#include "support/hostile_device.hpp"
 #include "support/random.hpp"
 #include "support/receive.hpp"
 
@@ -368,182 +369,20 @@ TYPED_TEST(rx_queue_with, can_be_stopped_at_any_time_and_its_device_used_again) 
     }
 }
 
-// What a device may do wrong, it does: it names buffers it has and has not, once and twice, with any offset,
-// length and flag. Buffers it is given are filled with one byte, and nothing else in the region is ever that
-// byte: so a packet that shows anything else has looked outside.
-template <buffer_model Model>
-class hostile_device {
-  public:
-    static constexpr buffer_model model = Model;
-    static constexpr bool in_order = true; // it says
-    static constexpr std::byte mark{0x5a};
-
-    result<mapping> attach(region& memory) noexcept {
-        dma_.emplace(memory.bytes(), 0x1000);
-        return *dma_;
-    }
-    result<receive_setup> configure(const receive_setup& wanted) noexcept {
-        setup_ = wanted;
-        return wanted;
-    }
-    std::uint32_t post(std::span<const buffer_post> posts) noexcept {
-        const auto taken = quiet ? static_cast<std::uint32_t>(posts.size())
-                                 : random_.below(static_cast<std::uint32_t>(posts.size()) + 1);
-        for (const buffer_post& each : posts.first(taken)) {
-            std::byte* const to = dma_->address_of(each.iova, each.length);
-            if (to == nullptr) {
-                ADD_FAILURE() << "a buffer outside the region was posted";
-                continue;
-            }
-            std::fill_n(to, each.length, mark);
-            posted& buffer = has_[each.id];
-            buffer.length = each.length;
-            if (++buffer.posts == setup_.posts_per_work_buffer)
-                ids_.push_back(each.id);
-        }
-        return taken;
-    }
-    std::uint32_t reap(std::span<completion> completions) noexcept {
-        if (quiet)
-            return 0;
-        const std::uint32_t some = random_.below(static_cast<std::uint32_t>(completions.size()) + 1);
-        for (std::uint32_t i = 0; i != some; ++i)
-            take_note(completions[i] = make_up());
-        made_ += some;
-        return some;
-    }
-
-    bool quiet = false;
-    std::uint64_t made() const { return made_; }
-    std::uint64_t refused() const { return refused_; }
-    std::uint64_t fillers() const { return fillers_; }
-    std::uint64_t ends() const { return ends_; }
-
-  private:
-    struct posted {
-        std::uint32_t posts = 0; // all of a work buffer, or none of it is the device's
-        std::uint32_t used = 0;  // strides
-        std::uint32_t length = 0;
-    };
-
-    std::uint32_t any() {
-        constexpr std::array<std::uint32_t, 10> edges{0,    1,     64,         256,        1514,
-                                                      2048, 65536, 0x7fffffff, 0x80000000, 0xffffffff};
-        return random_.one_in(2) ? edges[random_.below(edges.size())] : random_.below(~0u);
-    }
-
-    completion make_up() {
-        completion made{.id = any(),
-                        .offset = any(),
-                        .length = any(),
-                        .strides = any(),
-                        .hash = any(),
-                        .checksum = static_cast<std::uint16_t>(any()),
-                        .vlan = static_cast<std::uint16_t>(any()),
-                        .flags = random_.one_in(8) ? any() : random_.below(32)};
-        if (never_ends)
-            made.flags &= ~std::uint32_t{completion::end_of_packet};
-        if (ids_.empty() || random_.one_in(4))
-            return made;
-        const std::uint32_t newest = static_cast<std::uint32_t>(std::min<std::size_t>(ids_.size(), 200));
-        made.id = ids_[ids_.size() - 1 - random_.below(newest)];
-        if (random_.one_in(8))
-            made.id ^= 1u << random_.below(32);
-        const auto known = has_.find(made.id);
-        if (known == has_.end() || random_.one_in(4))
-            return made;
-        // Nearly what an honest device says.
-        if (Model == buffer_model::striding) {
-            const std::uint32_t left = setup_.strides.strides - known->second.used;
-            if (left == 0)
-                return made;
-            made.offset = known->second.used * setup_.strides.stride_bytes;
-            made.strides = random_.one_in(20) ? left : 1 + random_.below(left < 40 ? left : 40);
-            made.length = random_.below(made.strides * setup_.strides.stride_bytes + 3);
-        } else {
-            made.length = random_.below(known->second.length + 3);
-        }
-        return made;
-    }
-
-    // Which of them an honest queue takes for good.
-    void take_note(const completion& made) {
-        const auto known = has_.find(made.id);
-        bool taken = known != has_.end();
-        if (Model == buffer_model::striding && taken) {
-            posted& buffer = known->second;
-            taken = buffer.posts == setup_.posts_per_work_buffer &&
-                    made.offset == buffer.used * setup_.strides.stride_bytes && made.strides != 0 &&
-                    made.strides <= setup_.strides.strides - buffer.used;
-            buffer.used += taken ? made.strides : 0;
-        } else if (taken) {
-            has_.erase(known);
-        }
-        const bool filler = Model == buffer_model::striding && (made.flags & completion::filler) != 0;
-        refused_ += !taken;
-        fillers_ += taken && filler;
-        ends_ += taken && !filler &&
-                 (Model == buffer_model::striding || (made.flags & completion::end_of_packet) != 0);
-    }
-
-  public:
-    bool never_ends = false;
-
-  private:
-    random_steps random_;
-    std::optional<mapping> dma_;
-    receive_setup setup_;
-    std::map<std::uint32_t, posted> has_;
-    std::vector<std::uint32_t> ids_;
-    std::uint64_t made_ = 0, refused_ = 0, fillers_ = 0, ends_ = 0;
-};
-
 TYPED_TEST(rx_queue_with, believes_nothing_that_a_device_says) {
     using strategy = TypeParam;
-    using device_type = hostile_device<strategy::supply::model>;
-    using queue_type = rx_queue<device_type, strategy>;
+    using device_type = hostile_device<strategy::supply::model, random_steps>;
     for (const receive_geometry& geometry : geometries)
         for (const bool never_ends : {false, true}) {
             const rx_options options = options_for(9018, 100, geometry);
-            auto memory = memory_for(queue_type::region_bytes(options));
+            auto memory = memory_for(rx_queue<device_type, strategy>::region_bytes(options));
             ASSERT_TRUE(memory);
-            device_type device;
-            device.never_ends = never_ends;
-            auto made = queue_type::create(device, *memory, options);
-            ASSERT_TRUE(made) << made.error().advice;
-            queue_type& queue = *made;
-            std::vector<packet_ptr> held;
             const std::uint64_t enough =
-                random_steps::count(never_ends ? 20'000 : 200'000, never_ends ? 0 : 50'000);
-            while (device.made() < enough && !this->HasFailure()) {
-                static_cast<void>(queue.poll(this->random.below(100), [&](packet_ptr packet) noexcept {
-                    EXPECT_LE(packet->size(), 9018u);
-                    EXPECT_GE(packet->truesize(), packet->size());
-                    std::byte bytes[9018];
-                    EXPECT_TRUE(packet->copy_bits(0, std::span(bytes, packet->size())));
-                    EXPECT_EQ(std::count(bytes, bytes + packet->size(), device_type::mark), packet->size());
-                    if (held.size() < 90)
-                        held.push_back(std::move(packet));
-                    else
-                        packet.free(drop_reason::filter);
-                }));
-                while (!held.empty() && this->random.one_in(2)) {
-                    std::swap(this->random.pick(held), held.back());
-                    held.pop_back();
-                }
-            }
-            held.clear();
-            device.quiet = true;
-            for (int i = 0; i != 10; ++i)
-                static_cast<void>(queue.poll(64, [](packet_ptr) noexcept {}));
-            const receive_counters& seen = queue.counters();
-            EXPECT_EQ(seen.refused, device.refused());
-            EXPECT_EQ(seen.fillers, device.fillers());
-            EXPECT_EQ(seen.delivered + queue.drops().dropped(), device.ends());
-            EXPECT_EQ(queue.packets_out(), 0u);
-            EXPECT_EQ(queue.pinned_bytes(), 0u);
+                never_ends ? random_steps::count(20'000) : random_steps::count(200'000, 50'000);
+            const std::uint64_t delivered =
+                receive_from_hostile_device<strategy>(this->random, *memory, options, never_ends, enough);
             if (!never_ends) {
-                EXPECT_GT(seen.delivered, 100u) << "the device is too hostile to test anything";
+                EXPECT_GT(delivered, 100u) << "the device is too hostile to test anything";
             }
         }
 }

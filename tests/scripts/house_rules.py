@@ -6,7 +6,7 @@ import re
 
 import tree
 
-UNMARKED = {".md", ".json", ".pcap", ".pcapng", ".svg"}  # no comments in them, or none that a reader wants
+UNMARKED = {".md", ".json", ".pcap", ".pcapng", ".svg", ".input"}  # no comments in them, or none that a reader wants
 MAY_DEFINE = {"noria/core/config.hpp", "noria/core/contract.hpp"}
 
 

@@ -23,6 +23,8 @@ class random_steps {
         return asked > least ? asked : least;
     }
 
+    static constexpr bool used_up() noexcept { return false; } // as the bytes of a fuzzer are, some time
+
     // 0 to n - 1. The modulo is biased by less than n / 2^32, which no test minds.
     std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>(engine_()) % n; }
     bool one_in(std::uint32_t n) { return below(n) == 0; }
