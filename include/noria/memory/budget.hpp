@@ -106,7 +106,7 @@ class budget_allocator {
 
     // A block of 2^order pages, or null: who is short of memory, and how it was, is in counters().
     [[nodiscard]] std::byte* take(unsigned order, allocation_class who) noexcept {
-        if (fail_in_ != 0 && --fail_in_ == 0) {
+        if (to_be_failed()) {
             ++counters_.injected;
             ++counters_.failed[static_cast<std::size_t>(who)];
             return nullptr;
@@ -140,7 +140,7 @@ class budget_allocator {
             std::byte* const page = backing_->take(0);
             if (page == nullptr)
                 break;
-            std::memcpy(page, &cache_, sizeof cache_);
+            std::memcpy(page, static_cast<const void*>(&cache_), sizeof cache_);
             cache_ = page;
             ++cached_;
         }
@@ -225,12 +225,19 @@ class budget_allocator {
         return nullptr;
     }
 
+    [[nodiscard]] bool to_be_failed() noexcept {
+        if (fail_in_ == 0)
+            return false;
+        --fail_in_;
+        return fail_in_ == 0;
+    }
+
     // Up to so many pages of the cache go back, the last read first. Returns how many.
     [[nodiscard]] std::uint64_t reclaim(std::uint64_t pages) noexcept {
         std::uint64_t freed = 0;
         for (; freed != pages && cached_ != 0; ++freed) {
             std::byte* const page = cache_;
-            std::memcpy(&cache_, page, sizeof cache_);
+            std::memcpy(static_cast<void*>(&cache_), page, sizeof cache_);
             --cached_;
             backing_->give(page, 0);
         }
