@@ -137,11 +137,11 @@ class budget_allocator {
         if (cached_ > pages)
             static_cast<void>(reclaim(cached_ - pages));
         while (cached_ < pages) {
-            std::byte* const page = backing_->take(0);
-            if (page == nullptr)
+            std::byte* const read = backing_->take(0);
+            if (read == nullptr)
                 break;
-            std::memcpy(page, static_cast<const void*>(&cache_), sizeof cache_);
-            cache_ = page;
+            std::memcpy(read, static_cast<const void*>(&cache_), sizeof cache_);
+            cache_ = read;
             ++cached_;
         }
         return cached_;
@@ -236,10 +236,10 @@ class budget_allocator {
     [[nodiscard]] std::uint64_t reclaim(std::uint64_t pages) noexcept {
         std::uint64_t freed = 0;
         for (; freed != pages && cached_ != 0; ++freed) {
-            std::byte* const page = cache_;
-            std::memcpy(static_cast<void*>(&cache_), page, sizeof cache_);
+            std::byte* const latest = cache_;
+            std::memcpy(static_cast<void*>(&cache_), latest, sizeof cache_);
             --cached_;
-            backing_->give(page, 0);
+            backing_->give(latest, 0);
         }
         return freed;
     }

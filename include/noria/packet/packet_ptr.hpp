@@ -25,7 +25,7 @@ class [[nodiscard]] packet_ptr {
 
     // Gives the packet back and says why: `consumed` when it did what it came for. Without a call the
     // destructor frees it as `not_specified`, which counts as a drop.
-    inline void free(drop_reason reason) noexcept;
+    void free(drop_reason reason) noexcept; // defined in packet/packet.hpp
 
     [[nodiscard]] packet& operator*() const noexcept { return *operator->(); }
     [[nodiscard]] packet* operator->() const noexcept {
