@@ -449,6 +449,11 @@ TEST(budget_allocator, is_refused_what_it_cannot_be) {
     EXPECT_TRUE(refused(*arena, {5, 6, 5}));
     EXPECT_TRUE(refused(*arena, {5, 6, 17})) << "reclaim would never sleep";
     EXPECT_TRUE(refused(*tiny, {}));
+    EXPECT_FALSE((budget_allocator<block_arena>::create(
+        *arena, {.marks = {5, 6, 7}, .lowmem_reserve = ~std::uint64_t{0}})))
+        << "the sum would wrap, and let everybody in";
+    EXPECT_FALSE(
+        (budget_allocator<block_arena>::create(*arena, {.marks = {5, 6, 7}, .reserved_highatomic = 17})));
     EXPECT_FALSE(refused(*arena, {5, 6, 16}));
 }
 

@@ -2,6 +2,7 @@
 #include "noria/memory/recycler.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -212,6 +213,20 @@ TEST(recycler_death_test, two_owners_at_once) {
     const playing as_second(threads[1]);
     EXPECT_DEATH(section second(tested), "only one may be");
     EXPECT_DEATH(static_cast<void>(tested.close(1)), "leave it before the pool goes");
+}
+
+TEST(recycler_death_test, sections_that_end_in_the_wrong_order) {
+    const int thread = 0;
+    const playing as_one(thread);
+    recycler tested;
+    ASSERT_TRUE(tested.reserve(1));
+    EXPECT_DEATH(
+        {
+            std::optional<section> first(std::in_place, tested);
+            const section second(tested);
+            first.reset();
+        },
+        "the last one first");
 }
 #endif
 

@@ -160,7 +160,7 @@ TEST(partial, refuses_a_cut_that_takes_its_field) {
     packet_fixture all;
     for (const std::uint32_t field : {60u, 99u, 110u}) { // in the head, across its edge, in the fragment
         const packet_ptr made = all.make(16, 100, {50});
-        ASSERT_TRUE(set_partial(*made, 34, field - 34));
+        ASSERT_TRUE(set_partial(*made, field % 2 + 32, field - (field % 2 + 32)));
         const packet_state before(*made);
         EXPECT_FALSE(made->cut(field + 1));
         EXPECT_FALSE(trim(*made, field + 1));
@@ -196,6 +196,7 @@ TEST(set_partial, refuses_a_field_outside) {
     EXPECT_FALSE(set_partial(*made, ~0u, 0));
     EXPECT_FALSE(set_partial(*made, 0, ~0u));
     EXPECT_FALSE(set_partial(*made, ~0u, ~0u)) << "the sum would wrap";
+    EXPECT_FALSE(set_partial(*made, 0, 7)) << "words begin at even distances from the start";
     EXPECT_EQ(packet_state(*made), before);
     EXPECT_TRUE(set_partial(*made, 100, 48));
 }

@@ -318,6 +318,19 @@ TEST(packet_pool_death_test, a_pool_that_goes_before_its_packets) {
         },
         "packets are still out");
 }
+
+TEST(packet_pool_death_test, what_is_built_around_lies_on_its_page_and_is_charged_for) {
+    packet_fixture all;
+    page* const under = all.pages().allocate();
+    EXPECT_DEATH(
+        static_cast<void>(all.packets().build_around(*under, {.bytes = 64, .room = 1000, .held = 1024})),
+        "on its page");
+    EXPECT_DEATH(
+        static_cast<void>(all.packets().build_around(*under, {.headroom = 1024, .room = ~0u, .held = 1})),
+        "on its page");
+    EXPECT_DEATH(static_cast<void>(all.packets().build_around(*under, {.bytes = 64})), "charged for");
+    under->release();
+}
 #endif
 
 } // namespace

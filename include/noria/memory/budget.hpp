@@ -82,6 +82,9 @@ class budget_allocator {
             return make_error(std::errc::invalid_argument,
                               "watermarks rise from min to low to high, and high is at most the pages there "
                               "are: make them with watermarks::from(pages, min)");
+        if (options.lowmem_reserve > pages || options.reserved_highatomic > pages)
+            return make_error(std::errc::invalid_argument,
+                              "a reserve is at most the pages there are: to let nobody in, reserve them all");
         if (backing.page_bytes() < sizeof(std::byte*))
             return make_error(std::errc::invalid_argument,
                               "a page has room for an address at least: make pages larger");

@@ -45,9 +45,9 @@ class basic_recycler {
         return stack_ != nullptr && returned_.reserve(objects);
     }
 
-    // While one lives, its thread is the owner. Sections of one thread may nest. Precondition: threads that
-    // take turns synchronise in between (a join, a queue, a lock): the word only tells givers who the owner
-    // is, and hands nothing on.
+    // While one lives, its thread is the owner. Sections of one thread may nest. Preconditions: they end on
+    // their own thread, the last one first; threads that take turns synchronise in between (a join, a queue,
+    // a lock): the word only tells givers who the owner is, and hands nothing on.
     class [[nodiscard]] owner_section {
       public:
         explicit owner_section(basic_recycler& recycler) noexcept
@@ -59,7 +59,11 @@ class basic_recycler {
         }
         owner_section(const owner_section&) = delete;
         owner_section& operator=(const owner_section&) = delete;
-        ~owner_section() { recycler_.owner_.store(before_, std::memory_order_relaxed); }
+        ~owner_section() {
+            NORIA_EXPECTS(recycler_.owner_.load(std::memory_order_relaxed) == Sync::self(),
+                          "sections end on the thread they began on, the last one first");
+            recycler_.owner_.store(before_, std::memory_order_relaxed);
+        }
 
       private:
         basic_recycler& recycler_;

@@ -33,10 +33,11 @@ inline void set_complete(packet& of, internet_sum sum) noexcept {
 // The checksum of all bytes from `start` (counted from data()) goes into the two bytes at `field` (counted
 // from `start`) before the packet leaves: by a device that can, else by fill_checksum. They hold the sum of
 // the pseudo-header already, or zero where there is none. False, and nothing changed, when the field is not
-// in the packet or too far from the head for 16 bits. O(1).
+// in the packet, at an odd distance from `start`, or too far from the head for 16 bits. O(1).
 [[nodiscard]] inline bool set_partial(packet& of, std::uint32_t start, std::uint32_t field) noexcept {
     const std::uint64_t from_head = std::uint64_t{of.headroom()} + start;
-    if (std::uint64_t{start} + field + 2 > of.size() || from_head > 0xffff || field > 0xffff)
+    if (std::uint64_t{start} + field + 2 > of.size() || from_head > 0xffff || field > 0xffff ||
+        field % 2 != 0)
         return false;
     packet_info& info = of.info();
     info.checksum_state = checksum_state::partial;

@@ -15,10 +15,10 @@ namespace noria::inline NORIA_ABI {
 // become a fragment where they lie: its head is stolen. For that no clone may share that head, and one
 // fragment more must fit. Nothing is joined: shift() does that. A complete sum stays when both have one,
 // unnecessary when both are, partial when `to` is; what was partial in `from` is for its owner to fill in
-// before. False, with nothing changed, when `to` is cloned, the head of `from` is shared, or fragments would
-// be too many: `from` is then the caller's as before. One thread at a time. O(bytes) up to tailroom, else
-// O(fragments) without touching a byte or a page. sk_buff's skb_try_coalesce; it also asks whether both
-// recycle alike, where here each page knows its way home.
+// before. False, with nothing changed, when `to` is cloned, the head to be stolen is shared, or fragments or
+// bytes would be too many: `from` is then the caller's as before. One thread at a time. O(bytes) up to
+// tailroom, else O(fragments) without touching a byte or a page. sk_buff's skb_try_coalesce; it also asks
+// whether both recycle alike, where here each page knows its way home.
 [[nodiscard]] inline bool try_coalesce(packet& to, packet_ptr& from) noexcept {
     packet& source = *from;
     NORIA_EXPECTS(&to != &source, "try_coalesce appends one packet to another");
@@ -35,7 +35,8 @@ namespace noria::inline NORIA_ABI {
     }
     const bool steal = source.headlen() != 0;
     const std::uint32_t slots = source.fragment_count_ + (steal ? 1u : 0u);
-    if (slots > packet::most_fragments - to.fragment_count_ || (steal && source.head_shared()))
+    if (slots > packet::most_fragments - to.fragment_count_ || (steal && source.head_shared()) ||
+        !to.fits(source.size_, source.truesize_))
         return false;
 
     if (steal) {
@@ -62,6 +63,7 @@ namespace noria::inline NORIA_ABI {
     if (source.shared_)
         source.home_->shares.give(*source.share_);
     ++source.epoch_;
+    source.kept_class_ = packet::no_class;
     source.home_->packets.give(*from.release());
     return true;
 }

@@ -374,8 +374,13 @@ class packet {
         fragment_count_ = static_cast<std::uint8_t>(fragment_count_ - (last - first));
     }
 
+    // Can so many bytes more, and what is charged for them, still be counted?
+    [[nodiscard]] bool fits(std::uint32_t bytes, std::uint32_t held) const noexcept {
+        return bytes <= ~0u - size_ && held <= ~0u - truesize_;
+    }
+
     [[nodiscard]] attached attach(const fragment& added) noexcept {
-        if (added.length == 0)
+        if (added.length == 0 || !fits(added.length, added.truesize))
             return attached::refused;
         NORIA_EXPECTS(added.offset <= added.under->size() &&
                           added.length <= added.under->size() - added.offset &&
@@ -479,7 +484,7 @@ class packet {
     std::uint16_t transport_ = 0;
     std::uint32_t epoch_ = 0;
     packet_info info_;
-    std::byte user_[48];
+    std::byte user_[48] = {};
     fragment fragments_[most_fragments];
 
     // What every packet touches: two lines. The fragments behind it are touched by those that have some.
@@ -497,20 +502,24 @@ inline packet* packet_home::take() noexcept {
     packet* taken = packets.take();
     for (std::size_t i = 0; taken == nullptr && i != head_classes_; ++i) {
         taken = with_head[i].take();
-        if (taken != nullptr)
+        if (taken != nullptr) {
+            taken->kept_class_ = packet::no_class;
             taken->head_page_->release();
+        }
     }
     return taken;
 }
 
 inline page* packet_home::allocate_head(std::uint32_t bytes) noexcept {
     for (std::size_t i = head_class(bytes); i != head_classes_; ++i) {
-        if (page* const head = heads_[i]->allocate())
-            return head;
+        // Kept ones first: a pool that has none to give is not short of heads while there are some.
         if (packet* const idle = with_head[i].take()) {
+            idle->kept_class_ = packet::no_class;
             packets.give(*idle);
             return idle->head_page_;
         }
+        if (page* const head = heads_[i]->allocate())
+            return head;
     }
     return nullptr;
 }

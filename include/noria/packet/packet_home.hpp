@@ -65,7 +65,8 @@ class packet_home {
     std::size_t head_classes_ = 0;
     bool keep_heads_ = true;
     std::uint32_t tail_overhead_ = 0;
-    std_sync::atomic<std::uint64_t> drops_[detail::drop_buckets] = {};
+    // Any thread moves these: not beside what the owner reads for each packet.
+    alignas(thread_gap) std_sync::atomic<std::uint64_t> drops_[detail::drop_buckets] = {};
 };
 
 } // namespace noria::inline NORIA_ABI

@@ -48,7 +48,7 @@ class packet_pool {
         if (!pool.body_ || !pool.body_->set_up(request))
             return make_error(
                 std::errc::not_enough_memory,
-                "the system has no memory for the packets (about 600 bytes each): ask for fewer");
+                "the system has no memory for the packets (about 700 bytes each): ask for fewer");
         return pool;
     }
 
@@ -126,6 +126,9 @@ class packet_pool {
         std::uint32_t held = 0;     // what the packet pins and is charged for
     };
     [[nodiscard]] packet_ptr build_around(page& under, const placement& where) noexcept {
+        const std::uint64_t linear = std::uint64_t{where.headroom} + where.bytes + where.room;
+        NORIA_EXPECTS(where.offset + linear <= under.size() && where.bytes <= where.held,
+                      "a packet is built around bytes on its page, and is charged for them at least");
         packet* const made = body_->home.take();
         if (made == nullptr)
             return {};
@@ -165,6 +168,13 @@ class packet_pool {
         body(const body&) = delete;
         body& operator=(const body&) = delete;
         ~body() {
+            if (count != 0) // else set_up failed, and there is nothing to look at
+                take_heads_back();
+            delete[] slots;
+            delete[] shares;
+        }
+
+        void take_heads_back() noexcept {
             [[maybe_unused]] std::uint32_t idle = home.packets.home();
             for (std::size_t i = 0; i != home.head_classes_; ++i)
                 while (packet* const keeper = home.with_head[i].take()) {
@@ -172,8 +182,6 @@ class packet_pool {
                     ++idle;
                 }
             NORIA_EXPECTS(count == idle, "packets are still out: free them before their pool");
-            delete[] slots;
-            delete[] shares;
         }
 
         [[nodiscard]] bool set_up(const packet_pool_request& request) noexcept {

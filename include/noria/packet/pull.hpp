@@ -33,7 +33,8 @@ inline pulled pull_tail(packet& from, std::uint32_t n) noexcept {
     const std::uint32_t room = from.room_behind_tail();
     const std::uint32_t missing = n > room ? n - room : 0;
     const bool move = missing != 0 || from.head_shared();
-    if (move && !(missing != 0 && from.expand_head(0, missing + slack)) && !from.expand_head(0, missing))
+    const bool with_slack = missing != 0 && missing <= ~0u - slack && from.expand_head(0, missing + slack);
+    if (move && !with_slack && !from.expand_head(0, missing))
         return {};
     from.gather(n);
     return {from.data(), move};

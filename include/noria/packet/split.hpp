@@ -114,7 +114,7 @@ namespace detail {
             ++slots;
         last = &from.fragments_[i];
     }
-    if (slots > packet::most_fragments - to.fragment_count_)
+    if (slots > packet::most_fragments - to.fragment_count_ || !to.fits(n, from.truesize_))
         return 0;
 
     packet_info moved = from.info_;
