@@ -126,7 +126,8 @@ class packet_pool {
         std::uint32_t held = 0;     // what the packet pins and is charged for
     };
     [[nodiscard]] packet_ptr build_around(page& under, const placement& where) noexcept {
-        const std::uint64_t linear = std::uint64_t{where.headroom} + where.bytes + where.room;
+        [[maybe_unused]] const std::uint64_t linear =
+            std::uint64_t{where.headroom} + where.bytes + where.room;
         NORIA_EXPECTS(where.offset + linear <= under.size() && where.bytes <= where.held,
                       "a packet is built around bytes on its page, and is charged for them at least");
         packet* const made = body_->home.take();
