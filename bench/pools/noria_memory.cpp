@@ -24,32 +24,9 @@ noria::page_pool& pool() {
 
 struct nothing {};
 
-// Used where the pool has them.
-template <class Pool>
-void take(Pool& from, std::span<noria::page*> taken) noexcept {
-    if constexpr (requires { from.allocate_burst(taken); }) {
-        if (from.allocate_burst(taken) != taken.size())
-            __builtin_trap();
-    } else {
-        for (noria::page*& one : taken)
-            one = from.allocate();
-    }
-}
-template <class Pool>
-void give_back(Pool& to, std::span<noria::page*> taken) noexcept {
-    if constexpr (requires { to.give_back(std::span<noria::page* const>(taken)); })
-        to.give_back(std::span<noria::page* const>(taken));
-    else
-        for (noria::page* one : taken)
-            one->release();
-}
-template <class Page>
-void release(std::span<Page*> taken) noexcept {
-    if constexpr (requires { release_burst(std::span<Page* const>(taken)); })
-        release_burst(std::span<Page* const>(taken));
-    else
-        for (Page* one : taken)
-            one->release();
+void take(noria::page_pool& from, std::span<noria::page*> taken) noexcept {
+    if (from.allocate_burst(taken) != taken.size())
+        __builtin_trap();
 }
 
 template <unsigned Objects, bool Count>
@@ -63,7 +40,7 @@ std::uint64_t get_put(std::uint64_t times) {
             if constexpr (Count)
                 taken->release();
             else
-                give_back(from, std::span<noria::page*>(&taken, 1));
+                from.give_back(*taken);
         });
     } else {
         noria::page* taken[Objects];
@@ -71,9 +48,9 @@ std::uint64_t get_put(std::uint64_t times) {
             take(from, taken);
             keep(taken);
             if constexpr (Count)
-                release(std::span<noria::page*>(taken));
+                release_burst(taken);
             else
-                give_back(from, std::span<noria::page*>(taken));
+                from.give_back(taken);
         });
     }
 }
@@ -83,7 +60,7 @@ std::uint64_t other_thread(std::uint64_t times) {
     const auto inside = from.enter();
     return hand_over<noria::page, nothing>(
         times, [&](std::span<noria::page*> taken) { take(from, taken); },
-        [](std::span<noria::page*> taken) { release(taken); });
+        [](std::span<noria::page*> taken) { release_burst(taken); });
 }
 
 } // namespace

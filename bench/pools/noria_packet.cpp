@@ -66,33 +66,15 @@ std::uint64_t alloc_free(std::uint64_t times) {
     });
 }
 
-template <class Pool>
-void take(Pool& from, std::span<packet_ptr> packets) noexcept {
-    if constexpr (requires { from.allocate_burst(packets, 1500u, headroom); }) {
-        if (from.allocate_burst(packets, 1500, headroom) != packets.size())
-            __builtin_trap();
-    } else {
-        for (packet_ptr& one : packets)
-            one = from.allocate(1500, headroom);
-    }
-}
-template <class Packet>
-void free_all(std::span<Packet> packets) noexcept {
-    if constexpr (requires { free_bulk(packets, drop_reason::consumed); })
-        free_bulk(packets, drop_reason::consumed);
-    else
-        for (Packet& one : packets)
-            one.free(drop_reason::consumed);
-}
-
 template <unsigned Objects>
 std::uint64_t alloc_free_bulk(std::uint64_t times) {
     return inside([&](fixture& all) {
         packet_ptr packets[Objects];
         return repeat(times, [&] {
-            take(all.packets, std::span<packet_ptr>(packets));
+            if (all.packets.allocate_burst(packets, 1500, headroom) != Objects)
+                __builtin_trap();
             keep(packets);
-            free_all(std::span<packet_ptr>(packets));
+            free_bulk(packets, drop_reason::consumed);
         });
     });
 }
