@@ -1,28 +1,115 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/stats/export.hpp"
 
+#include <cctype>
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <map>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <rapidcheck/gtest.h>
+
+#include "support/exported.hpp"
 
 namespace {
 
 using noria::drop_reason;
+using queues_type = std::span<const noria::exported_queue>;
 
-std::string exported(std::span<const noria::exported_queue> queues) {
-    std::vector<char> text(noria::export_prometheus({}, queues));
-    EXPECT_EQ(noria::export_prometheus(text, queues), text.size());
-    return {text.begin(), text.end()};
+std::string prometheus(queues_type queues) {
+    return exported([&](std::span<char> to) { return noria::export_prometheus(to, queues); });
+}
+std::string json(queues_type queues) {
+    return exported([&](std::span<char> to) { return noria::export_json(to, queues); });
 }
 
 struct queue_counts {
     noria::link_counters link;
     noria::drop_histogram drops;
+};
+
+// A queue whose name is all that has to be escaped.
+constexpr std::string_view nasty = "a\"b\\c\nd\tz";
+
+// --- Prometheus: a reader of the exposition format, as strict as its description, for what is in use here.
+
+class prometheus_reader {
+  public:
+    // Name and labels in one key, as written back unescaped: metric{label=value,...}.
+    std::map<std::string, std::uint64_t> samples;
+    std::map<std::string, std::string> help, type;
+
+    explicit prometheus_reader(const std::string& text) {
+        EXPECT_TRUE(text.empty() || text.back() == '\n') << "the last line ends in a line feed too";
+        std::istringstream lines(text);
+        for (std::string line; std::getline(lines, line);)
+            line.starts_with('#') ? take_head(line) : take_sample(line);
+    }
+
+  private:
+    static bool is_name(const std::string& name) {
+        bool good = !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0;
+        for (const char c : name)
+            good = good && (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_');
+        return good;
+    }
+
+    void take_head(const std::string& line) {
+        std::istringstream words(line);
+        std::string hash, keyword, metric, rest;
+        words >> hash >> keyword >> metric;
+        std::getline(words >> std::ws, rest);
+        EXPECT_TRUE(is_name(metric)) << line;
+        EXPECT_FALSE(rest.empty()) << line;
+        if (keyword == "HELP") {
+            EXPECT_TRUE(help.emplace(metric, rest).second) << "a second HELP: " << line;
+        } else {
+            EXPECT_EQ(keyword, "TYPE") << line;
+            EXPECT_EQ(rest, "counter") << line;
+            EXPECT_TRUE(type.emplace(metric, rest).second) << "a metric in two groups: " << line;
+            EXPECT_TRUE(help.contains(metric)) << line;
+            current_ = metric;
+        }
+    }
+
+    void take_sample(const std::string& line) {
+        const std::size_t brace = line.find('{');
+        ASSERT_NE(brace, line.npos) << line;
+        std::string key = line.substr(0, brace);
+        EXPECT_EQ(key, current_) << "outside of the group of its metric: " << line;
+        EXPECT_TRUE(key.ends_with("_total")) << "a counter's name: " << line;
+        std::size_t at = brace;
+        do {
+            const std::size_t equals = line.find("=\"", ++at);
+            ASSERT_NE(equals, line.npos) << line;
+            EXPECT_TRUE(is_name(line.substr(at, equals - at))) << line;
+            key += (key.find('{') == key.npos ? '{' : ',') + line.substr(at, equals - at) + '=';
+            for (at = equals + 2; at < line.size() && line[at] != '"'; ++at) {
+                if (line[at] == '\\') {
+                    ASSERT_LT(++at, line.size()) << line;
+                    ASSERT_NE(std::string("\\\"n").find(line[at]), std::string::npos) << line;
+                    key += line[at] == 'n' ? '\n' : line[at];
+                } else {
+                    key += line[at];
+                }
+            }
+            ASSERT_LT(++at, line.size()) << line;
+        } while (line[at] == ',');
+        ASSERT_EQ(line.substr(at, 2), "} ") << line;
+        std::uint64_t value = 0;
+        ASSERT_TRUE(noria::detail::to_number(std::string_view(line).substr(at + 2), value)) << line;
+        EXPECT_TRUE(samples.emplace(key + '}', value).second) << "twice: " << line;
+    }
+
+    std::string current_;
 };
 
 TEST(ExportPrometheus, WritesEveryCounterOfEveryQueue) {
@@ -36,61 +123,154 @@ TEST(ExportPrometheus, WritesEveryCounterOfEveryQueue) {
     second.drops.count(noria::user_drop_reason(1, 2), 5);
     const noria::exported_queue queues[] = {{"rx0", &first.link, &first.drops},
                                             {"rx1", &second.link, &second.drops}};
-    const std::string text = exported(queues);
-
-    EXPECT_NE(text.find("# TYPE noria_rx_packets_total counter\n"
-                        "noria_rx_packets_total{queue=\"rx0\"} 7\n"
-                        "noria_rx_packets_total{queue=\"rx1\"} 18446744073709551615\n"),
-              std::string::npos)
+    const std::string text = prometheus(queues);
+    EXPECT_TRUE(text.starts_with("# HELP noria_rx_packets_total Good packets received, those dropped later "
+                                 "included.\n"
+                                 "# TYPE noria_rx_packets_total counter\n"
+                                 "noria_rx_packets_total{queue=\"rx0\"} 7\n"
+                                 "noria_rx_packets_total{queue=\"rx1\"} 18446744073709551615\n"))
         << text;
-    EXPECT_NE(text.find("noria_tx_dropped_total{queue=\"rx1\"} 1\n"), std::string::npos);
-    EXPECT_NE(text.find("noria_drops_total{queue=\"rx0\",reason=\"no_memory\"} 4\n"
-                        "noria_drops_total{queue=\"rx1\",reason=\"user\"} 5\n"),
-              std::string::npos);
-    EXPECT_EQ(text.find("consumed"), std::string::npos);
-    EXPECT_EQ(text.back(), '\n');
-}
-
-TEST(ExportPrometheus, NoLinkCounterIsForgotten) {
-    EXPECT_EQ(std::size(noria::detail::link_metrics) * sizeof(noria::counter), sizeof(noria::link_counters));
-}
-
-// The format asks for one TYPE line a metric, before its samples, and all its samples in one group.
-TEST(ExportPrometheus, SamplesFollowTheirTypeLine) {
-    queue_counts counts;
-    counts.drops.count(drop_reason::full_ring);
-    const noria::exported_queue queues[] = {{"a", &counts.link, &counts.drops},
-                                            {"b", &counts.link, &counts.drops}};
-    std::istringstream lines(exported(queues));
-    std::set<std::string> seen;
-    std::string metric;
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with("# TYPE ")) {
-            metric = line.substr(7, line.find(' ', 7) - 7);
-            EXPECT_TRUE(seen.insert(metric).second) << metric;
-        } else {
-            EXPECT_TRUE(line.starts_with(metric + "{")) << line;
-        }
-    }
-    EXPECT_EQ(seen.size(), std::size(noria::detail::link_metrics) + 1);
+    EXPECT_TRUE(text.ends_with("noria_drops_total{queue=\"rx0\",reason=\"no_memory\"} 4\n"
+                               "noria_drops_total{queue=\"rx1\",reason=\"user\"} 5\n"))
+        << text;
+    const prometheus_reader read(text);
+    EXPECT_EQ(read.samples.at("noria_tx_dropped_total{queue=rx1}"), 1u);
+    EXPECT_EQ(read.samples.size(), 2 * std::size(noria::link_fields<noria::counter>) + 2) << text;
+    EXPECT_EQ(read.type.size(), std::size(noria::link_fields<noria::counter>) + 1);
+    EXPECT_EQ(read.help.size(), read.type.size());
 }
 
 TEST(ExportPrometheus, EscapesLabels) {
     queue_counts counts;
-    const noria::exported_queue queues[] = {{"a\"b\\c\nd", &counts.link, &counts.drops}};
-    EXPECT_NE(exported(queues).find("{queue=\"a\\\"b\\\\c\\nd\"} 0\n"), std::string::npos);
+    counts.link.rx_bytes.add(3);
+    const noria::exported_queue queues[] = {{nasty, &counts.link, &counts.drops}};
+    const prometheus_reader read(prometheus(queues));
+    EXPECT_EQ(read.samples.at("noria_rx_bytes_total{queue=" + std::string(nasty) + "}"), 3u);
 }
 
-TEST(ExportPrometheus, FillsWhatFitsAndNeverMore) {
-    queue_counts counts;
-    const noria::exported_queue queues[] = {{"rx0", &counts.link, &counts.drops}};
-    const std::string whole = exported(queues);
-    for (std::size_t room = 0; room <= whole.size(); ++room) {
-        std::string text(whole.size() + 1, '#');
-        EXPECT_EQ(noria::export_prometheus(std::span(text).first(room), queues), whole.size());
-        EXPECT_EQ(text.substr(0, room), whole.substr(0, room));
-        EXPECT_EQ(text.substr(room), std::string(text.size() - room, '#'));
+TEST(ExportPrometheus, NoQueueIsATextToo) {
+    EXPECT_TRUE(prometheus_reader(prometheus({})).samples.empty());
+}
+
+// --- JSON: a reader of RFC 8259 for objects, arrays, strings and whole numbers: what is in use here.
+
+class json_reader {
+  public:
+    // What is at each path: /0/link/rx_packets.
+    std::map<std::string, std::string> values;
+
+    explicit json_reader(std::string text) : text_(std::move(text)) {
+        take_value("");
+        skip();
+        EXPECT_EQ(at_, text_.size()) << "something behind the value";
     }
+
+  private:
+    void skip() {
+        while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+            ++at_;
+    }
+    char peek() {
+        skip();
+        return at_ < text_.size() ? text_[at_] : '\0';
+    }
+    bool take(char c) { return peek() == c && ++at_ != 0; }
+
+    std::string take_string() {
+        std::string string;
+        EXPECT_TRUE(take('"')) << "at " << at_;
+        while (at_ < text_.size() && text_[at_] != '"') {
+            const auto c = static_cast<unsigned char>(text_[at_++]);
+            EXPECT_GE(c, 0x20) << "a control character that was not escaped";
+            if (c != '\\') {
+                string += static_cast<char>(c);
+            } else if (const char escape = text_.at(at_++); escape == 'u') {
+                std::uint32_t code = 0;
+                EXPECT_TRUE(noria::detail::to_number(std::string_view(text_).substr(at_, 4), code, 16));
+                EXPECT_LT(code, 0x80u);
+                string += static_cast<char>(code);
+                at_ += 4;
+            } else {
+                EXPECT_TRUE(escape == '"' || escape == '\\') << escape;
+                string += escape;
+            }
+        }
+        ++at_;
+        return string;
+    }
+
+    void take_value(const std::string& path) {
+        if (take('{')) {
+            if (take('}'))
+                return;
+            do {
+                skip();
+                const std::string name = take_string();
+                ASSERT_TRUE(take(':')) << "at " << at_;
+                take_value(path + '/' + name);
+            } while (take(','));
+            ASSERT_TRUE(take('}')) << "at " << at_;
+        } else if (take('[')) {
+            if (take(']'))
+                return;
+            int index = 0;
+            do
+                take_value(path + '/' + std::to_string(index++));
+            while (take(','));
+            ASSERT_TRUE(take(']')) << "at " << at_;
+        } else if (peek() == '"') {
+            EXPECT_TRUE(values.emplace(path, take_string()).second) << path << " is there twice";
+        } else {
+            const std::size_t begin = at_;
+            while (at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_])) != 0)
+                ++at_;
+            const std::string digits = text_.substr(begin, at_ - begin);
+            ASSERT_FALSE(digits.empty()) << "no value at " << begin;
+            EXPECT_TRUE(digits == "0" || digits[0] != '0') << digits;
+            EXPECT_TRUE(values.emplace(path, digits).second) << path << " is there twice";
+        }
+    }
+
+    std::string text_;
+    std::size_t at_ = 0;
+};
+
+TEST(ExportJson, WritesEveryCounterOfEveryQueue) {
+    queue_counts first;
+    queue_counts second;
+    second.link.rx_packets.add(std::numeric_limits<std::uint64_t>::max());
+    first.drops.count(drop_reason::consumed, 99);
+    first.drops.count(drop_reason::no_memory, 4);
+    first.drops.count(drop_reason::full_ring, 3);
+    second.drops.count(noria::user_drop_reason(1, 2), 5);
+    const noria::exported_queue queues[] = {{"rx0", &first.link, &first.drops},
+                                            {nasty, &second.link, &second.drops}};
+    const std::string text = json(queues);
+    EXPECT_EQ(text.back(), '\n');
+    const json_reader read(text);
+    EXPECT_EQ(read.values.at("/0/queue"), "rx0");
+    EXPECT_EQ(read.values.at("/1/queue"), nasty);
+    EXPECT_EQ(read.values.at("/0/link/rx_packets"), "0");
+    EXPECT_EQ(read.values.at("/1/link/rx_packets"), "18446744073709551615");
+    EXPECT_EQ(read.values.at("/0/drops/no_memory"), "4");
+    EXPECT_EQ(read.values.at("/0/drops/full_ring"), "3");
+    EXPECT_EQ(read.values.at("/1/drops/user"), "5");
+    EXPECT_EQ(read.values.size(), 2 * (1 + std::size(noria::link_fields<noria::counter>)) + 3) << text;
+}
+
+TEST(ExportJson, NoQueueIsAnEmptyArray) {
+    EXPECT_EQ(json({}), "[]\n");
+}
+
+// Any name of a queue comes back as it was, from both.
+RC_GTEST_PROP(Export, AnyNameComesBack, ()) {
+    const auto name = *rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127));
+    queue_counts counts;
+    counts.link.rx_errors.add(6);
+    const noria::exported_queue queues[] = {{name, &counts.link, &counts.drops}};
+    RC_ASSERT(json_reader(json(queues)).values.at("/0/queue") == name);
+    RC_ASSERT(prometheus_reader(prometheus(queues)).samples.at("noria_rx_errors_total{queue=" + name + "}") ==
+              6u);
 }
 
 } // namespace

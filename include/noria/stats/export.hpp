@@ -1,126 +1,113 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "noria/stats/drop_reason.hpp"
 #include "noria/stats/link.hpp"
+#include "noria/stats/text.hpp"
+
+// Counters for monitors. Like every exporter of this library these fill a span of chars and return the size
+// needed: where that is above the span's, the text in it is cut off, and is to be written again with more
+// room. Without a terminating zero. Thread: any, beside the writers. No allocation; not for the data path.
 
 namespace noria::inline NORIA_ABI {
 
-// One queue as an exporter sees it. Precondition: nothing is null.
+// One queue as an exporter sees it. Precondition: neither pointer is null; the name is UTF-8.
 struct exported_queue {
-    const char* name;
+    std::string_view name;
     const link_counters* link;
     const drop_histogram* drops;
 };
 
 namespace detail {
 
-// Writes what fits and counts everything, so that one run tells the size the next run needs.
-class text_writer {
-  public:
-    explicit text_writer(std::span<char> to) noexcept : to_(to) {}
+// put(reason, count) for every reason that was met. Consumed is no drop and is left out.
+template <class Put>
+void for_each_drop(const drop_histogram& drops, Put put) noexcept {
+    const auto look = [&](drop_reason reason) {
+        if (const std::uint64_t count = drops.of(reason); count != 0 && reason != drop_reason::consumed)
+            put(reason, count);
+    };
+    for (std::uint32_t i = 0; i < drop_reason_count; ++i)
+        look(static_cast<drop_reason>(i));
+    look(user_drop_reason(1, 0));
+}
 
-    void put(char c) noexcept {
-        if (size_ < to_.size())
-            to_[size_] = c;
-        ++size_;
-    }
-    void put(const char* text) noexcept {
-        for (; *text != '\0'; ++text)
-            put(*text);
-    }
-    void put(std::uint64_t number) noexcept {
-        std::array<char, 20> digits; // 2^64 - 1 has twenty
-        const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-        for (const char* digit = digits.data(); digit != end; ++digit)
-            put(*digit);
-    }
-    // Inside a label's quotes a backslash, a quote and a line feed are escaped.
-    void put_label(const char* text) noexcept {
-        for (; *text != '\0'; ++text) {
-            if (*text == '\\' || *text == '"' || *text == '\n')
-                put('\\');
-            put(*text == '\n' ? 'n' : *text);
-        }
-    }
-
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-  private:
-    std::span<char> to_;
-    std::size_t size_ = 0;
-};
-
-struct link_metric {
-    const char* name;
-    counter link_counters::* count;
-};
-
-inline constexpr link_metric link_metrics[] = {
-    {"rx_packets", &link_counters::rx_packets},
-    {"rx_bytes", &link_counters::rx_bytes},
-    {"rx_multicast", &link_counters::rx_multicast},
-    {"rx_missed", &link_counters::rx_missed},
-    {"rx_dropped", &link_counters::rx_dropped},
-    {"rx_errors", &link_counters::rx_errors},
-    {"rx_length_errors", &link_counters::rx_length_errors},
-    {"rx_over_errors", &link_counters::rx_over_errors},
-    {"rx_crc_errors", &link_counters::rx_crc_errors},
-    {"rx_frame_errors", &link_counters::rx_frame_errors},
-    {"tx_packets", &link_counters::tx_packets},
-    {"tx_bytes", &link_counters::tx_bytes},
-    {"tx_errors", &link_counters::tx_errors},
-    {"tx_dropped", &link_counters::tx_dropped},
-};
+inline void put_metric_head(text_writer& out, std::string_view name, std::string_view help) noexcept {
+    for (const std::string_view part :
+         {std::string_view("# HELP noria_"), name, std::string_view("_total "), help,
+          std::string_view("\n# TYPE noria_"), name, std::string_view("_total counter\n")})
+        out.put(part);
+}
 
 } // namespace detail
 
-// Writes the counters of all queues as Prometheus text (exposition format 0.0.4), one metric after the other
-// as the format wants it: noria_<counter>_total{queue="..."} for the link, and
-// noria_drops_total{queue="...",reason="..."} for every reason that was met; consumed is no drop and is left
-// out. Returns the size needed. Where it is above to.size(), `to` holds a cut-off text: call again with more
-// room. Thread: any, beside the writers. No terminating zero. Cost: no allocation; not for the data path.
+// All queues as Prometheus text (exposition format 0.0.4), one metric after the other as the format wants it:
+// noria_<counter>_total{queue="..."} for the link, and noria_drops_total{queue="...",reason="..."}.
 [[nodiscard]] inline std::size_t export_prometheus(std::span<char> to,
                                                    std::span<const exported_queue> queues) noexcept {
     detail::text_writer out(to);
-    for (const detail::link_metric& metric : detail::link_metrics) {
-        out.put("# TYPE noria_");
-        out.put(metric.name);
-        out.put("_total counter\n");
+    for (const auto& field : link_fields<counter>) {
+        detail::put_metric_head(out, field.name, field.help);
         for (const exported_queue& queue : queues) {
             out.put("noria_");
-            out.put(metric.name);
+            out.put(field.name);
             out.put("_total{queue=\"");
             out.put_label(queue.name);
             out.put("\"} ");
-            out.put((queue.link->*metric.count).value());
+            out.put((queue.link->*field.count).value());
             out.put('\n');
         }
     }
-    out.put("# TYPE noria_drops_total counter\n");
-    for (const exported_queue& queue : queues) {
-        const auto put_drops = [&](drop_reason reason) {
-            const std::uint64_t drops = queue.drops->of(reason);
-            if (drops == 0 || reason == drop_reason::consumed)
-                return;
+    detail::put_metric_head(out, "drops", "Packets dropped, by reason.");
+    for (const exported_queue& queue : queues)
+        detail::for_each_drop(*queue.drops, [&](drop_reason reason, std::uint64_t count) {
             out.put("noria_drops_total{queue=\"");
             out.put_label(queue.name);
             out.put("\",reason=\"");
             out.put(name(reason));
             out.put("\"} ");
-            out.put(drops);
+            out.put(count);
             out.put('\n');
-        };
-        for (std::uint32_t i = 0; i < drop_reason_count; ++i)
-            put_drops(static_cast<drop_reason>(i));
-        put_drops(user_drop_reason(1, 0));
+        });
+    return out.size();
+}
+
+// All queues as one JSON text (RFC 8259): an array of {"queue":"...","link":{...},"drops":{...}}, with a line
+// feed at the end. Numbers are written in full; a reader that keeps them as doubles rounds above 2^53.
+[[nodiscard]] inline std::size_t export_json(std::span<char> to,
+                                             std::span<const exported_queue> queues) noexcept {
+    detail::text_writer out(to);
+    const auto put_member = [&out](std::string_view& separator, std::string_view name, std::uint64_t count) {
+        out.put(separator);
+        separator = ",";
+        out.put('"');
+        out.put_json(name);
+        out.put("\":");
+        out.put(count);
+    };
+    std::string_view between_queues = "[";
+    for (const exported_queue& queue : queues) {
+        out.put(between_queues);
+        between_queues = ",\n ";
+        out.put("{\"queue\":\"");
+        out.put_json(queue.name);
+        out.put("\",\"link\":{");
+        std::string_view separator;
+        for (const auto& field : link_fields<counter>)
+            put_member(separator, field.name, (queue.link->*field.count).value());
+        out.put("},\"drops\":{");
+        separator = {};
+        detail::for_each_drop(*queue.drops, [&](drop_reason reason, std::uint64_t count) {
+            put_member(separator, name(reason), count);
+        });
+        out.put("}}");
     }
+    out.put(queues.empty() ? "[]\n" : "]\n");
     return out.size();
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
+#include "noria/core/contract.hpp"
 #include "noria/stats/drop_reason.hpp"
 
 namespace noria::inline NORIA_ABI {
@@ -13,9 +15,16 @@ namespace noria::inline NORIA_ABI {
 //
 //   offered = delivered + sum of drops + held
 //
-// A plain value, drawn up from the counters of the parties. It closes exactly when they are at rest; drawn up
-// while they run, the difference is what was on its way between two readings.
-// Thread: one.
+// A plain value, drawn up from the counters of the parties. Drawn up by another thread, counter by counter,
+// it closes only while they rest. To close at every moment, each thread keeps a ledger of its own, which it
+// publishes (stats/published.hpp) whenever it is between two packets, and the reader joins them:
+//
+//   loss_ledger host, device;
+//   while (!of_host.try_read(host)) {}     // the receiver's first, see published
+//   while (!of_device.try_read(device)) {}
+//   const loss_ledger both = joined(device, host);
+//
+// Thread: one, at a time.
 class loss_ledger {
   public:
     std::uint64_t offered = 0;
@@ -56,6 +65,23 @@ class loss_ledger {
     }
 
     [[nodiscard]] bool closes() const noexcept { return discrepancy() == 0; }
+
+    // Two parties in a row as one: what the first delivered was offered to the second, and what the second
+    // has not counted yet is held between them. If the second counted more than the first delivered (which
+    // cannot be, if both are honest and were read in the right order), the rest shows as a discrepancy below
+    // zero.
+    [[nodiscard]] friend loss_ledger joined(const loss_ledger& first, const loss_ledger& second) noexcept {
+        loss_ledger both = first;
+        both.delivered = second.delivered;
+        both.held += second.held;
+        if (first.delivered > second.offered)
+            both.held += first.delivered - second.offered;
+        for (std::size_t i = 0; i != both.drops_.size(); ++i)
+            both.drops_[i] += second.drops_[i];
+        return both;
+    }
+
+    friend bool operator==(const loss_ledger&, const loss_ledger&) noexcept = default;
 
   private:
     std::array<std::uint64_t, detail::drop_buckets> drops_{};
