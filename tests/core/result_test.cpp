@@ -34,6 +34,13 @@ static_assert(std::is_same_v<result<archetype>::value_type, archetype>);
 
 const error no_such_device = make_error(std::errc::no_such_device, "plug it in");
 
+TEST(make_error, says_numbers_where_there_are_any) {
+    EXPECT_EQ(no_such_device.wanted + no_such_device.found, 0u);
+    const error too_few = make_error(std::errc::not_supported, "ask for less", 12, 5);
+    EXPECT_EQ(too_few.wanted, 12u);
+    EXPECT_EQ(too_few.found, 5u);
+}
+
 TEST(make_error, keeps_code_and_advice) {
     EXPECT_EQ(no_such_device.code, std::errc::no_such_device);
     EXPECT_STREQ(no_such_device.advice, "plug it in");

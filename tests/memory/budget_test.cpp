@@ -125,6 +125,84 @@ TEST(budget_allocator, needs_a_block_that_is_large_enough_and_not_only_pages) {
     EXPECT_EQ(f.tested().take(64, who::emergency), nullptr);
 }
 
+// It would help nobody: the cache stays, no one is woken, and it is no shortage to report.
+TEST(budget_allocator, refuses_what_there_can_never_be_before_it_reclaims) {
+    unsigned reported = 0;
+    fixture f(
+        {.marks = watermarks::from(fixture::pages, 1000),
+         .report = [](void* count, const allocation_failure&) noexcept { ++*static_cast<unsigned*>(count); },
+         .report_context = &reported});
+    ASSERT_EQ(f.tested().fill_cache(3500), 3500u); // below min
+    std::uint64_t refused = 0;
+    for (const unsigned order : {11u, 12u, 13u, 31u, 32u, 63u, 64u, ~0u}) {
+        for (const who asks : all_classes)
+            EXPECT_EQ(f.tested().take(order, asks), nullptr) << order << " " << name(asks);
+        ++refused;
+    }
+    EXPECT_EQ(f.tested().cached_pages(), 3500u);
+    EXPECT_FALSE(f.tested().reclaiming());
+    EXPECT_EQ(f.counters().below_low, 0u);
+    EXPECT_EQ(f.counters().out_of_memory, 0u);
+    EXPECT_EQ(reported, 0u);
+    for (const who asks : all_classes)
+        EXPECT_EQ(f.counters().failed_by(asks), refused);
+    EXPECT_NE(f.tested().take(10, who::blocking), nullptr) << "the largest there is, for whom reclaim helps";
+}
+
+// Not every backing knows its largest order; but none has a block of more pages than there are.
+TEST(budget_allocator, refuses_more_than_all_pages_of_a_backing_that_does_not_say) {
+    struct bare {
+        std::byte* take(unsigned order) noexcept { return arena->take(order); }
+        void give(std::byte* block, unsigned order) noexcept { arena->give(block, order); }
+        bool has_block(unsigned order) const noexcept { return arena->has_block(order); }
+        std::uint64_t free_pages() const noexcept { return arena->free_pages(); }
+        std::uint32_t page_bytes() const noexcept { return arena->page_bytes(); }
+        std::span<std::byte> memory() const noexcept { return arena->memory(); }
+        block_arena* arena;
+    };
+    static_assert(block_source<bare> && !knows_max_order<bare> && knows_max_order<block_arena>);
+    memory_block memory(100 * page_bytes);
+    block_arena arena = std::move(*block_arena::create(memory.bytes(), page_bytes));
+    bare backing{&arena};
+    auto made = budget_allocator<bare>::create(backing, {.marks = watermarks::from(100, 40)});
+    ASSERT_TRUE(made);
+    ASSERT_EQ(made->fill_cache(80), 80u);
+    EXPECT_EQ(made->take(7, who::blocking), nullptr) << "128 of 100";
+    EXPECT_EQ(made->cached_pages(), 80u);
+    EXPECT_EQ(made->take(6, who::blocking), nullptr) << "64, and 40 to be left: it tried";
+    EXPECT_EQ(made->cached_pages(), 0u);
+}
+
+TEST(budget_allocator, is_a_block_source_for_each_class) {
+    static_assert(block_source<budget::class_view> && knows_emergencies<budget::class_view> &&
+                  !knows_nodes<budget::class_view>);
+    fixture f;
+    for (const who asks : all_classes) {
+        budget::class_view source = f.tested().as(asks);
+        EXPECT_EQ(source.page_bytes(), page_bytes);
+        EXPECT_EQ(source.memory().data(), f.arena().memory().data());
+        EXPECT_EQ(source.memory().size(), fixture::pages * page_bytes);
+        f.leave(1500);
+        EXPECT_EQ(source.free_pages(), 1500u);
+        EXPECT_TRUE(source.has_block(0));
+        EXPECT_FALSE(source.has_block(11));
+        const std::uint64_t before = f.counters().taken_by(asks);
+        std::byte* const above = source.take(1);
+        ASSERT_NE(above, nullptr);
+        EXPECT_EQ(f.counters().taken_by(asks), before + 1);
+        EXPECT_FALSE(source.is_emergency(above));
+        source.give(above, 1);
+        f.leave(1);
+        std::byte* const below = source.take(0);
+        EXPECT_EQ(below != nullptr, asks == who::emergency);
+        if (below != nullptr) {
+            EXPECT_TRUE(source.is_emergency(below));
+            source.give(below, 0);
+            EXPECT_FALSE(f.tested().is_emergency(below));
+        }
+    }
+}
+
 TEST(budget_allocator, wakes_background_reclaim_once_when_low_is_not_enough) {
     fixture f;
     f.leave(1251);

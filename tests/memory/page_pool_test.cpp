@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/memory/page_pool.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,8 @@
 
 #include <rapidcheck/gtest.h>
 
+#include "noria/memory/block_arena.hpp"
+#include "noria/memory/budget.hpp"
 #include "support/memory_block.hpp"
 #include "support/random.hpp"
 #include "support/strict_sync.hpp"
@@ -321,6 +324,199 @@ TEST(page_pool, refuses_what_cannot_be_with_advice) {
     EXPECT_FALSE(page_pool::create({}, 64));
 }
 
+TEST(page_pool, refuses_a_source_it_cannot_use_with_advice) {
+    memory_block memory(64 * 64);
+    block_arena arena = std::move(*block_arena::create(memory.bytes(), 64));
+    block_arena narrow = std::move(*block_arena::create(memory.bytes(), 32));
+    block_arena askew = std::move(*block_arena::create(memory.bytes().subspan(32), 64));
+    const auto refused = [](const result<page_pool>& made) {
+        return !made && made.error().code == std::errc::invalid_argument &&
+               std::string(made.error().advice).size() > 20;
+    };
+    EXPECT_TRUE(refused(page_pool::create(arena, 7))) << "no room for one";
+    EXPECT_TRUE(refused(page_pool::create(arena, 26))) << "4 GiB";
+    EXPECT_TRUE(refused(page_pool::create(arena, 32)));
+    EXPECT_TRUE(refused(page_pool::create(arena, ~0u)));
+    EXPECT_TRUE(refused(page_pool::create(arena, 0, {.cache = 0})));
+    EXPECT_TRUE(refused(page_pool::create(arena, 0, {.refill = 0})));
+    EXPECT_TRUE(refused(page_pool::create(narrow)));
+    EXPECT_TRUE(refused(page_pool::create(askew)));
+    EXPECT_TRUE(page_pool::create(arena, 6));
+    EXPECT_TRUE(page_pool::create(narrow, 1));
+    EXPECT_TRUE(page_pool::create(arena, 0, {.ring = 0}));
+    EXPECT_EQ(arena.free_pages(), 64u) << "nothing was taken";
+}
+
+TEST(page_pool, takes_blocks_of_an_order_from_its_source_one_by_one) {
+    memory_block memory(10 * 64);
+    block_arena arena = std::move(*block_arena::create(memory.bytes(), 64));
+    {
+        auto made = page_pool::create(arena, 1, linux_page_pool);
+        ASSERT_TRUE(made) << made.error().advice;
+        EXPECT_EQ(made->page_bytes(), 128u);
+        EXPECT_EQ(made->pages(), 5u);
+        page* const first = made->allocate();
+        ASSERT_NE(first, nullptr);
+        EXPECT_EQ(first->size(), 128u);
+        EXPECT_EQ(arena.free_pages(), 8u);
+        EXPECT_EQ(made->page_of(first->data() + 127), first);
+        EXPECT_EQ(made->free(), 0u);
+        EXPECT_EQ(made->in_flight(), 1u);
+        std::vector<page*> rest(5);
+        EXPECT_EQ(made->allocate_burst(rest), 4u);
+        EXPECT_EQ(made->counters().alloc_slow_high_order, 5u);
+        EXPECT_EQ(made->dry(), 1u);
+        rest[4] = first;
+        release_burst(rest);
+        EXPECT_EQ(made->free(), 5u);
+        EXPECT_EQ(arena.free_pages(), 0u) << "they are kept";
+    }
+    EXPECT_EQ(arena.free_pages(), 10u);
+}
+
+TEST(page_pool, has_the_limits_of_a_driver_on_linux) {
+    memory_block memory(2000 * 64);
+    block_arena arena = std::move(*block_arena::create(memory.bytes(), 64));
+    auto made = page_pool::create(arena, 0, linux_page_pool);
+    ASSERT_TRUE(made);
+    std::vector<page*> all(1500);
+    ASSERT_EQ(made->allocate_burst(all), 1500u);
+    EXPECT_EQ(made->counters().alloc_slow, 24u) << "64 at a time";
+    const std::span<page* const> out(all);
+    release_burst(out.first(1200));
+    EXPECT_EQ(made->in_flight(), 300u);
+    EXPECT_EQ(made->counters().recycle_ring, 1024u);
+    EXPECT_EQ(made->counters().recycle_ring_full, 176u);
+    const auto entered = made->enter();
+    release_burst(out.subspan(1200));
+    EXPECT_EQ(made->in_flight(), 0u);
+    EXPECT_EQ(made->counters().recycle_cached, 128u - 36u) << "36 of the last 64 were on the stack";
+    EXPECT_EQ(made->counters().recycle_cache_full, 208u);
+    EXPECT_EQ(made->counters().recycle_ring_full, 176u + 208u);
+    EXPECT_EQ(made->free(), 128u + 1024u);
+}
+
+// Pools share an arena, and so memory wanders between them.
+TEST(page_pool, gets_what_another_pool_gave_back_to_their_source) {
+    memory_block memory(4 * 64);
+    block_arena arena = std::move(*block_arena::create(memory.bytes(), 64));
+    auto first = page_pool::create(arena, 0, {.cache = 1, .refill = 1, .ring = 0});
+    auto second = page_pool::create(arena, 0, {.cache = 1, .refill = 1, .ring = 0});
+    ASSERT_TRUE(first && second);
+    std::vector<page*> out(4);
+    ASSERT_EQ(first->allocate_burst(out), 4u);
+    EXPECT_EQ(second->allocate(), nullptr);
+    release_burst(out);
+    EXPECT_EQ(first->in_flight(), 0u);
+    EXPECT_EQ(first->counters().recycle_ring_full, 4u);
+    ASSERT_EQ(second->allocate_burst(out), 4u);
+    release_burst(out);
+    EXPECT_EQ(second->free(), 0u);
+}
+
+// The n-th take fails: the pool hands out what it has, fails when that is nothing, and loses no page.
+TEST(page_pool, survives_each_failure_of_its_source) {
+    for (std::uint64_t nth = 1; nth != 12; ++nth) {
+        memory_block memory(16 * 64);
+        block_arena arena = std::move(*block_arena::create(memory.bytes(), 64));
+        auto budget = budget_allocator<block_arena>::create(arena, {});
+        ASSERT_TRUE(budget);
+        auto source = budget->as(allocation_class::atomic);
+        auto made = page_pool::create(source, 0, {.cache = 4, .refill = 4});
+        ASSERT_TRUE(made);
+        budget->fail_nth(nth);
+        std::vector<page*> out;
+        for (int i = 0; i != 10; ++i)
+            if (page* const taken = made->allocate())
+                out.push_back(taken);
+        // A fill of four that begins with the failure gets nothing; any other one gets a part.
+        const std::uint64_t failed = nth % 4 == 1 ? 1 : 0;
+        EXPECT_EQ(out.size(), 10 - failed) << nth;
+        EXPECT_EQ(made->dry(), failed) << nth;
+        EXPECT_EQ(made->in_flight(), out.size());
+        EXPECT_EQ(arena.free_pages() + made->free() + out.size(), 16u);
+        release_burst(out);
+    }
+}
+
+// The incident of budget.hpp, seen from a receive path: a burst faster than reclaim. The pool draws atomic
+// pages down to their mark, and from then on fails as atomically as its source, which says so; pages that
+// come home serve the next packets without asking anybody.
+TEST(page_pool, replays_the_incident_a_burst_faster_than_reclaim) {
+    struct noted {
+        static void note(void* self, const allocation_failure& failure) noexcept {
+            ++static_cast<noted*>(self)->reports;
+            static_cast<noted*>(self)->last = failure;
+        }
+        std::uint64_t reports = 0;
+        allocation_failure last{};
+    } log;
+    constexpr std::uint64_t pages = 4096;
+    memory_block memory(pages * 64);
+    block_arena arena = std::move(*block_arena::create(memory.bytes(), 64));
+    auto budget = budget_allocator<block_arena>::create(arena, {.marks = watermarks::from(pages, 1000),
+                                                                .pages_per_tick = 64,
+                                                                .reports_per_tick = ~0u,
+                                                                .report = &noted::note,
+                                                                .report_context = &log});
+    ASSERT_TRUE(budget);
+    budget->fill_cache(pages - 1500);
+    auto source = budget->as(allocation_class::atomic);
+    std::vector<page*> held;
+    {
+        auto made = page_pool::create(source, 0, linux_page_pool);
+        ASSERT_TRUE(made) << made.error().advice;
+        const auto entered = made->enter();
+        std::uint64_t lost = 0;
+        for (int tick = 0; tick != 3; ++tick) {
+            for (int packet = 0; packet != 500; ++packet)
+                if (page* const taken = made->allocate())
+                    held.push_back(taken);
+                else
+                    ++lost;
+            budget->tick();
+        }
+        EXPECT_EQ(held.size(), 1500u + 2 * 64 - 375);
+        EXPECT_EQ(made->counters().alloc_fail, lost);
+        EXPECT_EQ(lost, 1500u - held.size());
+        EXPECT_GE(log.reports, lost) << "each loss was a failure of the source, and each was reported";
+        EXPECT_EQ(log.reports, budget->counters().failed_by(allocation_class::atomic));
+        EXPECT_EQ(log.last.who, allocation_class::atomic);
+        EXPECT_EQ(log.last.mark, 375u);
+        EXPECT_EQ(log.last.free, 375u);
+        // The consumer runs at last, and the same pages serve the next burst without the source.
+        const std::uint64_t taken = made->counters().taken;
+        release_burst(held);
+        held.clear();
+        for (int packet = 0; packet != 1000; ++packet)
+            held.push_back(made->allocate());
+        EXPECT_EQ(std::count(held.begin(), held.end(), nullptr), 0);
+        EXPECT_EQ(made->counters().taken, taken);
+    }
+    release_burst(held);
+    EXPECT_EQ(arena.free_pages() + budget->cached_pages(), pages) << "none is lost";
+}
+
+// What the last reserve gave is not kept: it goes back at its first release.
+TEST(page_pool, keeps_no_page_of_the_emergency_reserve) {
+    memory_block memory(8 * 64);
+    block_arena arena = std::move(*block_arena::create(memory.bytes(), 64));
+    auto budget = budget_allocator<block_arena>::create(arena, {.marks = {2, 3, 4}});
+    ASSERT_TRUE(budget);
+    auto source = budget->as(allocation_class::emergency);
+    auto made = page_pool::create(source, 0, {.refill = 1});
+    ASSERT_TRUE(made);
+    const auto entered = made->enter();
+    std::vector<page*> out(8);
+    ASSERT_EQ(made->allocate_burst(out), 8u);
+    EXPECT_EQ(budget->counters().emergency, 3u) << "when three and fewer were free";
+    release_burst(out);
+    EXPECT_EQ(made->in_flight(), 0u);
+    EXPECT_EQ(made->counters().recycle_released_ref, 3u);
+    EXPECT_EQ(made->counters().recycle_cached, 5u);
+    EXPECT_EQ(arena.free_pages(), 3u);
+}
+
 // One owner allocates, several threads read the bytes and free in any order. The mailboxes order nothing on
 // the way back, so the sanitizer sees it if the pool itself does not: the owner writes each page it gets.
 TEST(page_pool, all_pages_come_home_once_from_many_threads) {
@@ -480,6 +676,23 @@ TEST(page_pool_death_test, a_page_given_back_that_somebody_else_holds) {
     made->give_back(*again);
     EXPECT_DEATH(again->release(), "released twice");
     EXPECT_DEATH(made->give_back(*again), "never shared");
+}
+
+TEST(page_pool_death_test, an_owners_call_while_another_thread_is_inside) {
+    memory_block memory(64);
+    auto made = basic_page_pool<strict_sync>::create(memory.bytes(), 64);
+    ASSERT_TRUE(made);
+    const int threads[2] = {};
+    const playing as_owner(threads[0]);
+    basic_page<strict_sync>* const taken = made->allocate();
+    const auto entered = made->enter();
+    const playing as_other(threads[1]);
+    basic_page<strict_sync>* room[1];
+    EXPECT_DEATH(static_cast<void>(made->allocate()), "another thread is inside");
+    EXPECT_DEATH(static_cast<void>(made->allocate_burst(room)), "another thread is inside");
+    EXPECT_DEATH(static_cast<void>(made->in_flight()), "another thread is inside");
+    EXPECT_DEATH(made->give_back(*taken), "another thread is inside");
+    taken->release();
 }
 
 TEST(page_pool_death_test, a_pool_that_goes_while_its_owner_is_inside) {

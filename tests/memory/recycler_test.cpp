@@ -120,6 +120,31 @@ TEST(recycler, a_return_after_the_section_goes_through_the_ring) {
     EXPECT_EQ(tested.take(), nullptr);
 }
 
+// The way through the ring is the owner's, too; and what it collects goes where it says.
+TEST(recycler, sends_the_owners_own_through_the_ring_and_hands_over_what_it_collects) {
+    std::vector<int> objects(4);
+    recycler tested;
+    ASSERT_TRUE(tested.reserve(4));
+    const int threads[2] = {};
+    const playing as_owner(threads[0]);
+    EXPECT_FALSE(tested.entered());
+    const section entered(tested);
+    EXPECT_TRUE(tested.entered());
+    EXPECT_EQ(tested.send(objects[0]), way_home::returned);
+    {
+        const playing as_other(threads[1]);
+        EXPECT_FALSE(tested.entered());
+        int* const given[] = {&objects[1], &objects[2]};
+        EXPECT_EQ(tested.send(given), way_home::returned);
+    }
+    EXPECT_EQ(tested.send(objects[3]), way_home::returned);
+    EXPECT_TRUE(tested.cached().empty());
+    std::vector<int*> got;
+    EXPECT_EQ(tested.collect([&](int& object) { got.push_back(&object); }), 4u);
+    EXPECT_EQ(got, (std::vector<int*>{&objects[0], &objects[1], &objects[2], &objects[3]}));
+    EXPECT_TRUE(tested.cached().empty());
+}
+
 TEST(recycler, of_nothing_is_dry) {
     recycler tested;
     ASSERT_TRUE(tested.reserve(0));
@@ -142,7 +167,9 @@ TEST(recycler, once_closed_tells_the_last_one_home) {
                 EXPECT_EQ(tested.give(*taken.back()), way_home::returned);
                 taken.pop_back();
             }
-            EXPECT_EQ(tested.close(5), out == 0);
+            tested.close();
+            EXPECT_EQ(tested.cached().size(), 5 - out);
+            EXPECT_EQ(tested.leave(out), out == 0);
             if (out == 0)
                 continue;
             if (together) {
@@ -212,7 +239,30 @@ TEST(recycler_death_test, two_owners_at_once) {
     const section entered(tested);
     const playing as_second(threads[1]);
     EXPECT_DEATH(section second(tested), "only one may be");
-    EXPECT_DEATH(static_cast<void>(tested.close(1)), "leave it before the pool goes");
+    EXPECT_DEATH(tested.close(), "leave it before the pool goes");
+}
+
+// What is the owner's is nobody else's while it is inside; giving is everybody's.
+TEST(recycler_death_test, another_thread_at_the_owners_things) {
+    const int threads[2] = {};
+    int objects[3] = {};
+    recycler tested;
+    ASSERT_TRUE(tested.reserve(3));
+    for (int& object : objects)
+        tested.put_first(object);
+    const playing as_first(threads[0]);
+    int* const taken = tested.take();
+    const section entered(tested);
+    const playing as_second(threads[1]);
+    int* room[1];
+    int* const given[] = {&objects[0]};
+    EXPECT_DEATH(static_cast<void>(tested.take()), "another thread is inside");
+    EXPECT_DEATH(static_cast<void>(tested.take(room)), "another thread is inside");
+    EXPECT_DEATH(tested.collect(), "another thread is inside");
+    EXPECT_DEATH(static_cast<void>(tested.home()), "another thread is inside");
+    EXPECT_DEATH(tested.give_cached(*taken), "another thread is inside");
+    EXPECT_DEATH(tested.give_cached(given), "another thread is inside");
+    EXPECT_EQ(tested.give(*taken), way_home::returned);
 }
 
 TEST(recycler_death_test, sections_that_end_in_the_wrong_order) {

@@ -75,4 +75,26 @@ TEST(counting_source, counts_takes_gives_failures_bytes_and_their_peak) {
     EXPECT_EQ(counted.counters().peak_bytes, 192u);
 }
 
+// What a source says beyond the least, a counting one over it says as well; what it does not say, it does
+// not.
+TEST(counting_source, says_what_its_backing_says) {
+    struct telling : two_blocks {
+        int node_of(const std::byte* address) const noexcept { return address == memory().data() ? 3 : 4; }
+        bool is_emergency(const std::byte* block) const noexcept { return block == memory().data(); }
+        unsigned max_order() const noexcept { return 1; }
+    };
+    using bare = counting_source<two_blocks>;
+    static_assert(!knows_nodes<bare> && !knows_emergencies<bare> && !knows_max_order<bare>);
+    using told = counting_source<telling>;
+    static_assert(knows_nodes<told> && knows_emergencies<told> && knows_max_order<told>);
+    telling backing;
+    const told tested(backing);
+    const std::byte* const first = backing.memory().data();
+    EXPECT_EQ(tested.node_of(first), 3);
+    EXPECT_EQ(tested.node_of(first + 1), 4);
+    EXPECT_TRUE(tested.is_emergency(first));
+    EXPECT_FALSE(tested.is_emergency(first + 128));
+    EXPECT_EQ(tested.max_order(), 1u);
+}
+
 } // namespace

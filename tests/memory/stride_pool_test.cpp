@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,9 @@ using namespace noria;
 template <class Sync = std_sync>
 struct strides_on_pages {
     strides_on_pages(std::uint32_t pages_there, stride_geometry geometry, std::uint32_t work_buffers,
-                     std::uint32_t page_bytes = 4096)
+                     std::uint32_t page_bytes = 4096, page_pool_options options = {})
         : memory(std::size_t{pages_there} * page_bytes),
-          pages(std::move(basic_page_pool<Sync>::create(memory.bytes(), page_bytes)).value()),
+          pages(std::move(basic_page_pool<Sync>::create(memory.bytes(), page_bytes, options)).value()),
           strides(std::move(basic_stride_pool<Sync>::create(pages, geometry, work_buffers)).value()) {}
 
     memory_block memory;
@@ -44,6 +45,9 @@ static_assert(!stride_geometry{32, 8}.valid() && !stride_geometry{16384, 8}.vali
               !stride_geometry{96, 8}.valid());
 static_assert(!stride_geometry{64, 0}.valid() && !stride_geometry{64, 3}.valid() &&
               !stride_geometry{64, 1u << 17}.valid());
+
+static_assert(stride_geometry{256, 1024}.completions_needed(8) == 8 * 1024);
+static_assert(stride_geometry{8192, 1u << 16}.completions_needed(65535) == 65535ull << 16, "no sum wraps");
 
 // As a device fills it: frames of one size until the next does not fit, then a filler for what is left.
 struct filled {
@@ -71,7 +75,7 @@ filled fill_one_work_buffer(stride_geometry geometry, std::uint32_t frame) {
     return seen;
 }
 
-TEST(stride_pool, as_many_frames_fit_as_the_arithmetic_says) {
+TEST(stride_pool, the_worked_numbers_of_a_work_buffer_of_256_kib) {
     constexpr stride_geometry small{256, 1024};
     constexpr stride_geometry whole_frames{2048, 128};
     const struct {
@@ -322,9 +326,115 @@ TEST(stride_pool, agrees_with_a_model_of_a_receive_queue) {
             held.back()->release();
             held.pop_back();
         }
+        // A page is out while its buffer is posted or not settled, or a packet holds it; and comes home with
+        // the last of them, neither sooner nor later.
+        std::set<const page_type*> pinned(held.begin(), held.end());
+        ASSERT_EQ(strides.pinned_bytes(), pinned.size() * page_bytes);
+        for (const auto& group : idle)
+            pinned.insert(group.begin(), group.end());
+        for (const work_buffer& each_posted : posted)
+            for (std::uint32_t n = 0; n != each; ++n)
+                pinned.insert(&strides.page_at(each_posted.id, n));
+        ASSERT_EQ(tested.pages.in_flight(), pinned.size());
     }
     for (page_type* each_held : held)
         each_held->release();
+}
+
+// A device that uses one stride a frame, the most completions there can be, and a driver that reads them when
+// it likes. What is written and not read fits in a ring of completions_needed, and needs all of it.
+TEST(stride_pool, completions_of_one_stride_each_never_run_over) {
+    random_steps random;
+    for (const auto& [strides_each, buffers] : {std::pair{16u, 1u}, {16u, 3u}, {64u, 2u}}) {
+        const stride_geometry geometry{256, strides_each};
+        strides_on_pages<> tested(2 * buffers * geometry.work_buffer_bytes() / 4096, geometry, buffers);
+        struct work_buffer {
+            std::uint32_t id, used;
+        };
+        std::deque<work_buffer> with_device;
+        std::deque<work_buffer> written; // the ring: id, and the stride
+        std::size_t most = 0;
+        for (std::uint64_t step = random_steps::count(30'000, 3000); step-- != 0;) {
+            if (random.one_in(3)) {
+                if (const std::uint32_t id = tested.strides.prepare(); id != stride_pool::none)
+                    with_device.push_back({id, 0});
+            } else if (random.one_in(2)) { // the device runs until it has no more buffers, or not so far
+                for (std::uint32_t n = random.below(4 * strides_each); n-- != 0 && !with_device.empty();) {
+                    work_buffer& now = with_device.front();
+                    written.push_back({now.id, now.used++});
+                    if (now.used == geometry.strides)
+                        with_device.pop_front();
+                }
+                most = std::max(most, written.size());
+                ASSERT_LE(written.size(), geometry.completions_needed(buffers));
+            } else if (random.one_in(2)) {
+                for (std::uint32_t n = random.below(4 * strides_each); n-- != 0 && !written.empty();) {
+                    ASSERT_NE(tested.strides.consume(written.front().id, written.front().used * 256, 1),
+                              stride_use::refused);
+                    written.pop_front();
+                }
+            }
+        }
+        EXPECT_EQ(most, geometry.completions_needed(buffers)) << "less would not do";
+    }
+}
+
+// Who still reads in a buffer without a reference of his own says so, and finds all as it was.
+TEST(stride_pool, a_buffer_in_use_keeps_its_pages) {
+    strides_on_pages<> tested(4, {256, 32}, 2); // two pages each, and none to spare
+    const std::uint32_t first = tested.strides.prepare();
+    const std::uint32_t second = tested.strides.prepare();
+    ASSERT_EQ(tested.strides.consume(first, 0, 32), stride_use::finished);
+    EXPECT_TRUE(tested.strides.has_idle());
+    EXPECT_FALSE(tested.strides.has_idle(first)) << "the only one";
+    EXPECT_EQ(tested.strides.prepare(first), stride_pool::none);
+    EXPECT_EQ(tested.pages.in_flight(), 4u);
+    // Another one is idle as well, but its pages are with packets, so that there are none but the first's.
+    page& kept = tested.strides.take(second, 0);
+    ASSERT_EQ(tested.strides.consume(second, 0, 32), stride_use::finished);
+    std::uint32_t third = tested.strides.prepare(second);
+    ASSERT_NE(third, stride_pool::none);
+    ASSERT_EQ(tested.strides.consume(third, 0, 32), stride_use::finished);
+    EXPECT_TRUE(tested.strides.has_idle(third));
+    EXPECT_EQ(tested.strides.prepare(third), stride_pool::none) << "one page is not enough";
+    EXPECT_EQ(tested.strides.page_at(third, 0).references(), 17u) << "nobody has settled it";
+    EXPECT_EQ(tested.pages.in_flight(), 3u) << "two that are in use, one that is held";
+    kept.release();
+    EXPECT_NE(tested.strides.prepare(third), stride_pool::none);
+    EXPECT_FALSE(tested.strides.has_idle(third));
+}
+
+// A packet of one stride keeps a page of sixteen.
+TEST(stride_pool, tells_what_packets_pin_and_for_how_long) {
+    strides_on_pages<> tested(8, {256, 32}, 2, 4096, {.track_ages = true});
+    tested.pages.set_now(100);
+    std::uint32_t id = tested.strides.prepare();
+    tested.pages.set_now(130);
+    EXPECT_EQ(tested.strides.pinned_bytes(), 0u) << "posted, and nobody's";
+    EXPECT_EQ(tested.strides.oldest_pin_age(), 0u);
+    page& kept = tested.strides.take(id, 1);
+    EXPECT_TRUE(tested.strides.pins(kept));
+    EXPECT_FALSE(tested.strides.pins(tested.strides.page_at(id, 0)));
+    EXPECT_EQ(tested.strides.pinned_bytes(), 4096u);
+    EXPECT_EQ(tested.strides.oldest_pin_age(), 30u) << "since it was posted";
+    ASSERT_EQ(tested.strides.consume(id, 0, 32), stride_use::finished);
+    tested.pages.set_now(150);
+    id = tested.strides.prepare(); // another buffer, later
+    page& younger = tested.strides.take(id, 0);
+    ASSERT_EQ(tested.strides.consume(id, 0, 32), stride_use::finished);
+    tested.pages.set_now(200);
+    EXPECT_EQ(tested.strides.pinned_bytes(), 2 * 4096u);
+    EXPECT_EQ(tested.strides.oldest_pin_age(), 100u);
+    ASSERT_NE(tested.strides.prepare(), stride_pool::none); // settles the first: only the packet has it now
+    EXPECT_TRUE(tested.strides.pins(kept));
+    EXPECT_EQ(tested.strides.pinned_bytes(), 2 * 4096u);
+    EXPECT_EQ(tested.strides.oldest_pin_age(), 100u);
+    kept.release();
+    EXPECT_EQ(tested.strides.pinned_bytes(), 4096u);
+    EXPECT_EQ(tested.strides.oldest_pin_age(), 50u);
+    younger.release();
+    EXPECT_EQ(tested.strides.pinned_bytes(), 0u);
+    EXPECT_EQ(tested.strides.oldest_pin_age(), 0u);
 }
 
 TEST(stride_pool, refuses_what_cannot_be_with_advice) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstdint>
 #include <new>
 #include <system_error>
 #include <type_traits>
@@ -15,10 +16,14 @@ namespace noria::inline NORIA_ABI {
 struct error {
     std::error_code code;
     const char* advice = "";
+    // Where the sentence speaks of a number: what was wanted, and what was found. Otherwise both are 0.
+    std::uint64_t wanted = 0;
+    std::uint64_t found = 0;
 };
 
-[[nodiscard]] inline error make_error(std::errc code, const char* advice) noexcept {
-    return {std::make_error_code(code), advice};
+[[nodiscard]] inline error make_error(std::errc code, const char* advice, std::uint64_t wanted = 0,
+                                      std::uint64_t found = 0) noexcept {
+    return {std::make_error_code(code), advice, wanted, found};
 }
 
 // A value, or the error that kept it from being made. Set-up paths only: the data path returns counts.

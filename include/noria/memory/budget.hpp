@@ -19,7 +19,8 @@
 
 namespace noria::inline NORIA_ABI {
 
-// An atomic take that got nothing, and what there was just then. All but `order` in pages.
+// An atomic take that found memory short, and what there was just then. All but `order` in pages. Takes that
+// fail_nth made fail, or that asked for more than there can ever be, are counted as failed and not reported.
 struct allocation_failure {
     unsigned order;
     allocation_class who;
@@ -33,7 +34,7 @@ struct budget_options {
     std::uint64_t lowmem_reserve = 0;      // pages on top of every mark
     std::uint64_t reserved_highatomic = 0; // free pages that count only for those who may go below min
     std::uint64_t pages_per_tick = 32;     // the speed of background reclaim
-    std::uint32_t reports_per_tick = 1;    // failures handed to `report`; the rest of them are only counted
+    std::uint32_t reports_per_tick = 1;    // failures handed to `report` between two ticks
     void (*report)(void* context, const allocation_failure& failure) noexcept = nullptr;
     void* report_context = nullptr;
 };
@@ -52,7 +53,7 @@ struct budget_counters {
     std::uint64_t emergency = 0;            // takes served from below all marks
     std::uint64_t injected = 0;             // takes that failed because fail_nth said so
     std::uint64_t reports = 0;
-    std::uint64_t reports_suppressed = 0;
+    std::uint64_t reports_suppressed = 0; // beyond reports_per_tick; none where there is no `report`
 
     [[nodiscard]] constexpr std::uint64_t taken_by(allocation_class who) const noexcept {
         return taken[static_cast<std::size_t>(who)];
@@ -114,6 +115,11 @@ class budget_allocator {
             ++counters_.failed[static_cast<std::size_t>(who)];
             return nullptr;
         }
+        // Nothing that could be reclaimed would help, so nobody is woken and nothing is spent on it.
+        if (!can_ever_have(order)) {
+            ++counters_.failed[static_cast<std::size_t>(who)];
+            return nullptr;
+        }
         std::byte* block = try_at(options_.marks.low, order, false);
         if (block == nullptr)
             block = take_below_low(order, who);
@@ -133,6 +139,36 @@ class budget_allocator {
     [[nodiscard]] bool is_emergency(const std::byte* block) const noexcept {
         return (flag_word(block) & flag_bit(block)) != 0;
     }
+
+    // The allocator as a block source in which one class asks: what a page pool can draw from. It is a
+    // pointer and the class; the allocator stays where it is and outlives it.
+    class class_view {
+      public:
+        [[nodiscard]] std::byte* take(unsigned order) noexcept { return budget_->take(order, who_); }
+        void give(std::byte* block, unsigned order) noexcept { budget_->give(block, order); }
+        [[nodiscard]] bool has_block(unsigned order) const noexcept {
+            return budget_->backing_->has_block(order);
+        }
+        [[nodiscard]] std::uint64_t free_pages() const noexcept { return budget_->free_pages(); }
+        [[nodiscard]] std::uint32_t page_bytes() const noexcept { return budget_->backing_->page_bytes(); }
+        [[nodiscard]] std::span<std::byte> memory() const noexcept { return budget_->backing_->memory(); }
+        [[nodiscard]] bool is_emergency(const std::byte* block) const noexcept {
+            return budget_->is_emergency(block);
+        }
+        [[nodiscard]] int node_of(const std::byte* address) const noexcept
+            requires knows_nodes<Backing>
+        {
+            return budget_->backing_->node_of(address);
+        }
+
+      private:
+        friend class budget_allocator;
+        class_view(budget_allocator& budget, allocation_class who) noexcept : budget_(&budget), who_(who) {}
+
+        budget_allocator* budget_;
+        allocation_class who_;
+    };
+    [[nodiscard]] class_view as(allocation_class who) noexcept { return class_view(*this, who); }
 
     // As if so many pages of files had been read: takes single pages from the backing until `pages` are
     // cached or none is free, whatever the marks say, or gives some back. Returns how many are cached now.
@@ -181,6 +217,13 @@ class budget_allocator {
     budget_allocator(Backing& backing, const budget_options& options, std::uint64_t* flags) noexcept
         : backing_(&backing), options_(options), flags_(flags), reports_left_(options.reports_per_tick) {}
 
+    [[nodiscard]] bool can_ever_have(unsigned order) const noexcept {
+        if constexpr (knows_max_order<Backing>)
+            if (order > backing_->max_order())
+                return false;
+        return order < 64 && backing_->memory().size() >> order >= backing_->page_bytes();
+    }
+
     [[nodiscard]] std::byte* try_at(std::uint64_t mark, unsigned order, bool all_reserves) noexcept {
         if (!backing_->has_block(order))
             return nullptr;
@@ -216,7 +259,7 @@ class budget_allocator {
     [[nodiscard]] std::byte* reclaim_and_try(std::uint64_t mark, unsigned order,
                                              allocation_class who) noexcept {
         ++counters_.direct_reclaims;
-        const std::uint64_t size = order < flags_each ? std::uint64_t{1} << order : 0;
+        const std::uint64_t size = std::uint64_t{1} << order;
         while (const std::uint64_t freed = reclaim(size > direct_batch ? size : direct_batch)) {
             counters_.direct_reclaimed += freed;
             if (std::byte* const block = try_at(mark, order, is_privileged(who)))

@@ -49,6 +49,10 @@ class basic_page {
     [[nodiscard]] std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; } // bytes
 
+    // The page's pool, while nobody holds it: where it goes when its last reference is gone.
+    [[nodiscard]] const basic_page_owner<Sync>& owner() const noexcept { return *owner_; }
+    void set_owner(const basic_page_owner<Sync>& owner) noexcept { owner_ = &owner; }
+
     // The one who has just taken the page from its pool, before anybody else knows it.
     void start(std::uint32_t references) noexcept {
         references_.store(references, std::memory_order_relaxed);

@@ -86,30 +86,50 @@ class basic_recycler {
 
     // Any thread. What becomes of the object shows in the answer, which matters to those who close().
     way_home give(T& object) noexcept {
-        if (owner_.load(std::memory_order_relaxed) == Sync::self()) {
+        if (entered()) {
             give_cached(object);
             return way_home::cached;
         }
-        return returned_.give(object) ? way_home::returned : came_late(1);
+        return send(object);
     }
     // Many, on the owner's thread in one copy, on another one with one claim.
     way_home give(std::span<T* const> objects) noexcept {
-        if (owner_.load(std::memory_order_relaxed) == Sync::self()) {
+        if (entered()) {
             give_cached(objects);
             return way_home::cached;
         }
+        return send(objects);
+    }
+
+    // Any thread, piece by piece: whether it is inside a section, and the way through the return ring, which
+    // is open to the owner as well.
+    [[nodiscard]] bool entered() const noexcept {
+        return owner_.load(std::memory_order_relaxed) == Sync::self();
+    }
+    way_home send(T& object) noexcept { return returned_.give(object) ? way_home::returned : came_late(1); }
+    way_home send(std::span<T* const> objects) noexcept {
         return returned_.give(objects) ? way_home::returned
                                        : came_late(static_cast<std::uint32_t>(objects.size()));
     }
 
-    // The owner, piece by piece: what is on the stack, and moving the returns there (says how many).
+    // The owner, piece by piece: what is on the stack, and moving the returns there, or handing each to
+    // `to(object)` instead (says how many).
     [[nodiscard]] std::span<T* const> cached() const noexcept { return {stack_, on_stack_}; }
-    std::uint32_t collect() noexcept { return returned_.collect(~0u, push()); }
+    std::uint32_t collect() noexcept { return collect(push()); }
+    template <class To>
+    std::uint32_t collect(To&& to) noexcept {
+        expect_owner();
+        return returned_.collect(~0u, to);
+    }
     // There is one.
-    [[nodiscard]] T& take_cached() noexcept { return *stack_[--on_stack_]; }
+    [[nodiscard]] T& take_cached() noexcept {
+        expect_owner();
+        return *stack_[--on_stack_];
+    }
     // Plain loops here and below: for a copy of a length it does not know g++ takes `rep movs`, which costs
     // more than the burst.
     [[nodiscard]] std::uint32_t take_cached(std::span<T*> to) noexcept {
+        expect_owner();
         if (to.size() > on_stack_) [[unlikely]]
             to = to.first(on_stack_);
         on_stack_ -= static_cast<std::uint32_t>(to.size());
@@ -117,8 +137,12 @@ class basic_recycler {
             to[i] = stack_[on_stack_ + i];
         return static_cast<std::uint32_t>(to.size());
     }
-    void give_cached(T& object) noexcept { stack_[on_stack_++] = &object; }
+    void give_cached(T& object) noexcept {
+        expect_owner();
+        stack_[on_stack_++] = &object;
+    }
     void give_cached(std::span<T* const> objects) noexcept {
+        expect_owner();
         T** to = stack_ + on_stack_;
         for (std::size_t i = 0; i != objects.size(); ++i)
             to[i] = objects[i];
@@ -135,15 +159,18 @@ class basic_recycler {
         return on_stack_;
     }
 
-    // Set-up: the owner, once, outside all sections, instead of anything else from here on. `objects` is how
-    // many there are in all. True when all are home, so that the caller frees the pool. Otherwise the give
-    // that brings the last one home is told so: exactly one of them all, and everything the others did with
-    // the pool comes before that.
-    [[nodiscard]] bool close(std::uint32_t objects) noexcept {
+    // Set-up: the owner, once, outside all sections, instead of anything else from here on but cached() and
+    // leave(). What was given so far is on the stack, and no more gets there. Waits for givers in the middle
+    // of a give.
+    void close() noexcept {
         NORIA_EXPECTS(owner_.load(std::memory_order_relaxed) == nullptr,
                       "a thread is inside the owner's section of this pool: leave it before the pool goes");
         returned_.close(push());
-        const std::uint32_t out = objects - on_stack_;
+    }
+    // After close(), the last that its thread does here. `out` is how many objects are still out. True when
+    // none is, so that the caller frees the pool. Otherwise the give that brings the last one home is told
+    // so: exactly one of them all, and everything the others did with the pool comes before that.
+    [[nodiscard]] bool leave(std::uint32_t out) noexcept {
         if (out == 0)
             return true;
         // acq_rel: partner is the fetch_sub in came_late: whoever comes last frees what the others used.
@@ -156,10 +183,20 @@ class basic_recycler {
         return [this](T& object) noexcept { give_cached(object); };
     }
 
-    // After close(). Until the closing thread has added what is out, the word lies below zero, and it cannot
-    // be zero before all are home: no matter who comes first.
+    // Who takes from a pool outside all sections is its owner for the moment, as long as nobody is inside.
+    void expect_owner() const noexcept {
+        if constexpr (contracts_on) {
+            [[maybe_unused]] const void* const inside = owner_.load(std::memory_order_relaxed);
+            NORIA_EXPECTS(inside == nullptr || inside == Sync::self(),
+                          "another thread is inside the owner's section of this pool: until it leaves, only "
+                          "that thread takes, collects and looks; any other may give");
+        }
+    }
+
+    // After close(). Until leave() has added what is out, the word lies below zero, and it cannot be zero
+    // before all are home: no matter who comes first.
     [[nodiscard, gnu::cold]] way_home came_late(std::uint32_t objects) noexcept {
-        // acq_rel: partner is its like, and the fetch_add in close.
+        // acq_rel: partner is its like, and the fetch_add in leave.
         const std::uint32_t before = out_.fetch_sub(objects, std::memory_order_acq_rel);
         return before == objects && objects != 0 ? way_home::last : way_home::returned;
     }

@@ -28,6 +28,23 @@ concept block_source = requires(Source& source, const Source& seen, std::byte* b
     { seen.memory() } noexcept -> std::same_as<std::span<std::byte>>;
 };
 
+// A source may say more of its memory:
+//   node_of(address)     the NUMA node an address lies on
+//   is_emergency(block)  whether a block that is out came from below all watermarks: to be given back soon
+//   max_order()          the largest order it can ever have a block of
+template <class Source>
+concept knows_nodes = requires(const Source& source, const std::byte* address) {
+    { source.node_of(address) } noexcept -> std::same_as<int>;
+};
+template <class Source>
+concept knows_emergencies = requires(const Source& source, const std::byte* block) {
+    { source.is_emergency(block) } noexcept -> std::same_as<bool>;
+};
+template <class Source>
+concept knows_max_order = requires(const Source& source) {
+    { source.max_order() } noexcept -> std::same_as<unsigned>;
+};
+
 // What was asked of a source. Blocks out: takes - gives.
 struct source_counters {
     std::uint64_t takes = 0; // that got a block
@@ -67,6 +84,21 @@ class counting_source {
     [[nodiscard]] std::uint64_t free_pages() const noexcept { return backing_->free_pages(); }
     [[nodiscard]] std::uint32_t page_bytes() const noexcept { return backing_->page_bytes(); }
     [[nodiscard]] std::span<std::byte> memory() const noexcept { return backing_->memory(); }
+    [[nodiscard]] int node_of(const std::byte* address) const noexcept
+        requires knows_nodes<Backing>
+    {
+        return backing_->node_of(address);
+    }
+    [[nodiscard]] bool is_emergency(const std::byte* block) const noexcept
+        requires knows_emergencies<Backing>
+    {
+        return backing_->is_emergency(block);
+    }
+    [[nodiscard]] unsigned max_order() const noexcept
+        requires knows_max_order<Backing>
+    {
+        return backing_->max_order();
+    }
 
     [[nodiscard]] const source_counters& counters() const noexcept { return counters_; }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "noria/core/bits.hpp"
+#include "noria/core/clock.hpp"
 #include "noria/core/result.hpp"
 #include "noria/core/sync.hpp"
 #include "noria/memory/page.hpp"
@@ -18,6 +19,8 @@ namespace noria::inline NORIA_ABI {
 // How a work buffer is cut. One work buffer is `strides` x `stride_bytes` long and lies on that many bytes'
 // worth of pages; a frame takes whole strides, one after the other, and never leaves its work buffer.
 struct stride_geometry {
+    static constexpr std::uint32_t longest_stride = 8192;
+
     std::uint32_t stride_bytes = 256; // a power of two, 64 to 8192
     std::uint32_t strides = 1024;     // a power of two
 
@@ -28,8 +31,13 @@ struct stride_geometry {
     [[nodiscard]] constexpr std::uint32_t strides_for(std::uint32_t bytes) const noexcept {
         return bytes == 0 ? 1 : divide_up(bytes, stride_bytes);
     }
+    // Completions that can be on their way for so many work buffers: at worst each takes one stride. A ring
+    // of this many cannot run over, since a work buffer is posted again only when all of its are read.
+    [[nodiscard]] constexpr std::uint64_t completions_needed(std::uint64_t work_buffers) const noexcept {
+        return work_buffers * strides;
+    }
     [[nodiscard]] constexpr bool valid() const noexcept {
-        return std::has_single_bit(stride_bytes) && stride_bytes >= 64 && stride_bytes <= 8192 &&
+        return std::has_single_bit(stride_bytes) && stride_bytes >= 64 && stride_bytes <= longest_stride &&
                std::has_single_bit(strides) && strides <= (1u << 16) &&
                std::uint64_t{stride_bytes} * strides <= (1u << 30);
     }
@@ -45,9 +53,13 @@ enum class stride_use : unsigned char {
 // Work buffers of strides on pages of a page pool (a multi-packet receive queue). The receiving thread only.
 //
 // A page is given `bias` references when its work buffer is prepared; a packet that keeps bytes of it costs
-// one
-// `++`. The difference is settled when the buffer is prepared the next time, not when its last stride is
+// one `++`. The difference is settled when the buffer is prepared the next time, not when its last stride is
 // used: by then most packets are gone, and the pages come straight back from the pool's warm end.
+//
+// mlx5 puts a page that nobody uses behind each work buffer, for a device that writes past its end. There is
+// none here. The pages of a work buffer lie anywhere, each is posted by its own address, and so the device is
+// never told what lies behind one; whether it writes there all the same is for an IOMMU to see. What it says
+// it wrote is checked: strides behind the end are refused, and a frame too long for its strides is dropped.
 template <class Sync = std_sync>
 class basic_stride_pool {
   public:
@@ -102,14 +114,15 @@ class basic_stride_pool {
     // An idle work buffer with fresh pages under it, all of them or none: its id, or `none` when no buffer is
     // idle or the pages ran out. The caller posts it. The id is a new one each time, so that a completion
     // which comes too late or twice is not taken for the next one's. Cost: O(pages of a work buffer).
-    [[nodiscard]] std::uint32_t prepare() noexcept {
-        if (idle_count_ == 0)
+    // `in_use`, the buffer used up last, keeps its pages: somebody still reads there without a reference.
+    [[nodiscard]] std::uint32_t prepare(std::uint32_t in_use = none) noexcept {
+        if (!has_idle(in_use))
             return none;
         const std::uint32_t number = idle_[oldest_idle_];
         settle(number);
         if (pages_->free() < pages_each_) { // what the other idle buffers still have may be all there is
             for (std::uint32_t i = 0; i != count_; ++i)
-                if (!buffers_[i].posted)
+                if (!buffers_[i].posted && i != (in_use & number_mask))
                     settle(i);
             if (pages_->free() < pages_each_)
                 return none;
@@ -130,6 +143,11 @@ class basic_stride_pool {
         ready.used = 0;
         ready.posted = true;
         return ready.id;
+    }
+
+    // Is there one to prepare, pages or not?
+    [[nodiscard]] bool has_idle(std::uint32_t in_use = none) const noexcept {
+        return idle_count_ != 0 && idle_[oldest_idle_] != (in_use & number_mask);
     }
 
     // Takes note of a completion: for good, bad and filler ones alike, before anything else is done with it.
@@ -193,6 +211,34 @@ class basic_stride_pool {
         return *from.under;
     }
 
+    // Does anybody but this pool hold `out`, a page that is out of its page pool? As of now: a holder on
+    // another thread may be letting go. O(pages of all work buffers).
+    [[nodiscard]] bool pins(const page_type& out) const noexcept {
+        for (std::size_t i = 0; i != std::size_t{count_} * pages_each_; ++i)
+            if (places_[i].under == &out)
+                return held(places_[i]);
+        return true;
+    }
+    // Bytes that packets keep, of a page pool that is used for nothing else: whole pages, however short the
+    // frame is that somebody holds. O(pages of all work buffers).
+    [[nodiscard]] std::uint64_t pinned_bytes() const noexcept {
+        std::uint64_t ours = 0;
+        for (std::size_t i = 0; i != std::size_t{count_} * pages_each_; ++i)
+            ours += places_[i].under != nullptr && !held(places_[i]);
+        return (pages_->in_flight() - ours) * pages_->page_bytes();
+    }
+    // How long ago the oldest of these pages was taken from its pool, which is when it was posted and not
+    // when the frame came; 0 when there is none. The page pool was made with .track_ages, and says what time
+    // it is. Somebody who looks for a leak: O(pages), or more when many are out.
+    [[nodiscard]] nanoseconds oldest_pin_age() const noexcept {
+        nanoseconds oldest = 0;
+        pages_->outstanding([&](const page_type& out, nanoseconds age) noexcept {
+            if (age > oldest && pins(out))
+                oldest = age;
+        });
+        return oldest;
+    }
+
     [[nodiscard]] const stride_geometry& geometry() const noexcept { return geometry_; }
     [[nodiscard]] std::uint32_t pages_each() const noexcept { return pages_each_; } // under one work buffer
     [[nodiscard]] std::uint32_t work_buffers() const noexcept { return count_; }
@@ -225,6 +271,10 @@ class basic_stride_pool {
         return pages_->page_bytes() / geometry_.stride_bytes + 1;
     }
 
+    [[nodiscard]] bool held(const place& of) const noexcept {
+        return of.under->references() != bias() - of.handed;
+    }
+
     [[nodiscard]] place& place_of(std::uint32_t number, std::uint32_t n) noexcept {
         return places_[std::size_t{number} * pages_each_ + n];
     }
@@ -244,8 +294,7 @@ class basic_stride_pool {
     std::uint32_t pages_each_;
     std::uint32_t count_;
     std::uint32_t idle_count_ = 0;
-    std::uint32_t oldest_idle_ =
-        0; // the longer a buffer has been idle, the fewer of its packets are still out
+    std::uint32_t oldest_idle_ = 0; // the longer it has been idle, the fewer of its packets are still out
     std::uint32_t newest_idle_ = 0;
     work_buffer* buffers_ = nullptr;
     place* places_ = nullptr;
