@@ -28,6 +28,10 @@ TEST(memory_proof, a_pool_that_goes_is_freed_once_and_last) {
     expect_proved<pool_that_goes<sync>>();
 }
 
+TEST(memory_proof, a_pool_gives_all_back_to_its_source_one_thread_at_a_time) {
+    expect_proved<pool_with_source<sync>>({.preemptions = 2, .stale_reads = 2});
+}
+
 TEST(memory_proof, a_recycler_loses_nothing) {
     expect_proved<recycled<sync>>();
 }

@@ -20,6 +20,8 @@
 #include "explorer/bodies/memory.hpp"
 #include "explorer/bodies/mpsc_ring.hpp"
 #include "explorer/bodies/notifier.hpp"
+#include "explorer/bodies/packet.hpp"
+#include "explorer/bodies/published.hpp"
 #include "explorer/bodies/shared.hpp"
 #include "explorer/bodies/spsc_ring.hpp"
 #include "explorer/explorer.hpp"
@@ -68,6 +70,9 @@ const std::vector<proof> proofs{
     row<recycled<sync>>("recycler"),
     row<return_ring_closed<sync>>("return_ring, closed"),
     row<pool_that_goes<sync>>("pool that goes"),
+    row<published_whole<sync, 2, 3>>("published, three times"),
+    row<head_alone_again<sync>>("head that is alone again"),
+    row<head_of_clones<sync>>("head of three clones"),
 };
 
 // Header, line, which order of the call.

@@ -175,8 +175,44 @@ TEST(try_coalesce, keeps_what_both_know_of_the_checksum) {
         EXPECT_EQ(after(none, complete), none);
         EXPECT_EQ(after(unnecessary, none), none);
         EXPECT_EQ(after(partial, complete), partial);
-        EXPECT_EQ(after(none, partial), none);
     }
+}
+
+// Its field would never be filled in: the same rule as shift()'s.
+TEST(try_coalesce, refuses_what_is_still_to_be_filled_in) {
+    packet_fixture all;
+    const packet_ptr empty = all.make(0, 0);
+    const packet_ptr room = all.make(0, 100);
+    const packet_ptr full = all.make(0, 256);
+    for (packet* to : {empty.get(), room.get(), full.get()}) {
+        packet_ptr from = all.make(0, 21, {40});
+        ASSERT_TRUE(set_partial(*from, 10, 6));
+        expect_refused(*to, from);
+        ASSERT_TRUE(fill_checksum(*from));
+        EXPECT_TRUE(try_coalesce(*to, from));
+    }
+}
+
+TEST(try_coalesce, nothing_takes_nothing_from_what_is_known) {
+    using enum checksum_state;
+    for (const std::uint32_t headroom : {0u, 256u}) // without tailroom, linear bytes are stolen
+        for (const checksum_state known : {none, unnecessary, complete})
+            for (const checksum_state of_nothing : {none, unnecessary, complete}) {
+                packet_fixture all;
+                const packet_ptr empty = all.packets().allocate(0, headroom);
+                packet_ptr full = all.make(0, 101, {40});
+                set_complete(*full, sum_of(*full, 0, full->size()));
+                full->info().checksum_state = known;
+                full->info().checksum_level = 2;
+                empty->info().checksum_state = of_nothing;
+                const packet_info before = full->info();
+                ASSERT_TRUE(try_coalesce(*empty, full));
+                EXPECT_EQ(empty->info(), before) << "put behind nothing";
+                packet_ptr nothing = all.make(0, 0);
+                nothing->info().checksum_state = of_nothing;
+                ASSERT_TRUE(try_coalesce(*empty, nothing));
+                EXPECT_EQ(empty->info(), before) << "followed by nothing";
+            }
 }
 
 // Packets swallow one another at random, clones among them; each has a vector of bytes for a model, and all

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/packet/info.hpp"
 
+#include <array>
+#include <cstddef>
 #include <type_traits>
 
 #include <gtest/gtest.h>
@@ -27,6 +29,22 @@ TEST(packet_info, only_a_complete_sum_is_forgotten) {
     EXPECT_EQ(info, (packet_info{.hash = 1, .checksum = 0x1234, .checksum_state = checksum_state::complete}));
     info.forget_sum();
     EXPECT_EQ(info.checksum_state, checksum_state::none);
+}
+
+TEST(packet_info, leaves_no_start_behind_when_it_is_partial_no_more) {
+    const packet_info partial{
+        .hash = 1, .checksum = 8, .checksum_start = 40, .checksum_state = checksum_state::partial};
+    EXPECT_EQ(partial.field_end(), 50u);
+    const auto start_after = [&](auto&& change) {
+        packet_info info = partial;
+        change(info);
+        return info.checksum_start;
+    };
+    const std::array<std::byte, 7> bytes{};
+    EXPECT_EQ(start_after([&](packet_info& info) { info.follow_pull(bytes, 33); }), 40) << "still partial";
+    EXPECT_EQ(start_after([&](packet_info& info) { info.follow_pull(bytes, 34); }), 0);
+    EXPECT_EQ(start_after([](packet_info& info) { info.set_sum(internet_sum(1)); }), 0);
+    EXPECT_EQ(start_after([](packet_info& info) { info.forget_checksum(); }), 0);
 }
 
 } // namespace

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/packet/packet_pool.hpp"
 
+#include <array>
 #include <atomic>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "noria/packet/coalesce.hpp"
+#include "noria/packet/copy.hpp"
+#include "noria/packet/split.hpp"
 #include "support/packet_fixture.hpp"
 #include "support/random.hpp"
 
@@ -173,7 +178,8 @@ TEST(packet_pool, every_free_has_a_reason) {
     gone.free(drop_reason::filter);
     gone.free(drop_reason::filter); // empty by now
     EXPECT_EQ(all.packets().dropped(drop_reason::filter), 2u);
-    EXPECT_EQ(all.packets().dropped(drop_reason::consumed), 0u);
+    EXPECT_EQ(all.packets().dropped(drop_reason::consumed), 0u) << "it is no drop";
+    EXPECT_EQ(all.packets().consumed(), 1u);
     EXPECT_EQ(all.packets().dropped(drop_reason::not_specified), 1u) << "a reason nobody gave is a drop";
     EXPECT_EQ(all.in_flight(), all_home);
 }
@@ -221,14 +227,13 @@ TEST(packet_pool, refuses_what_cannot_be_with_advice) {
     page_pool small = std::move(page_pool::create(memory.bytes().first(256), 256)).value();
     page_pool large = std::move(page_pool::create(memory.bytes().subspan(1024), 1024)).value();
     page_pool* const upside_down[] = {&large, &small};
-    page_pool* const in_order[] = {&small, &small, &large, &large};
+    page_pool* const in_order[] = {&small, &large};
+    page_pool* const equal[] = {&small, &small, &large};
     page_pool* const too_many[] = {&small, &small, &small, &small, &small};
     const packet_pool_request wrong[] = {
-        {.packets = 0, .heads = in_order},
-        {.packets = ~0u, .heads = in_order},
-        {.packets = 4, .heads = upside_down},
-        {.packets = 4, .heads = too_many},
-        {.packets = 4, .heads = in_order, .tail_overhead = 256},
+        {.packets = 0, .heads = in_order},    {.packets = ~0u, .heads = in_order},
+        {.packets = 4, .heads = upside_down}, {.packets = 4, .heads = equal},
+        {.packets = 4, .heads = too_many},    {.packets = 4, .heads = in_order, .tail_overhead = 256},
     };
     for (const packet_pool_request& request : wrong) {
         const result<packet_pool> made = packet_pool::create(request);
@@ -309,7 +314,199 @@ TEST(packet_pool, packets_and_clones_come_home_from_many_threads) {
     EXPECT_EQ(all.in_flight(), all_home);
 }
 
+// made = in flight + dropped + consumed, whatever became of each packet and on whatever thread.
+TEST(packet_pool, what_was_made_is_out_or_dropped_or_consumed) {
+    packet_fixture all({.packets = 12, .pages = 4});
+    random_steps random;
+    std::vector<packet_ptr> out;
+    std::uint64_t made = 0, dropped = 0, consumed = 0;
+    const auto keep = [&](packet_ptr one) {
+        if (!one)
+            return;
+        ++made;
+        out.push_back(std::move(one));
+    };
+    const auto free = [&](packet_ptr one) {
+        constexpr drop_reason reasons[] = {drop_reason::consumed, drop_reason::consumed, drop_reason::filter,
+                                           drop_reason::not_specified, user_drop_reason(3, 4)};
+        const drop_reason reason = random.pick(reasons);
+        ++(reason == drop_reason::consumed ? consumed : dropped);
+        one.free(reason);
+    };
+    std::optional<packet_pool::owner_section> entered(std::in_place, all.packets());
+    page* const under = all.pages().allocate();
+    const std::uint64_t steps = random_steps::count(20'000, 2'000);
+    for (std::uint64_t step = 0; step != steps; ++step) {
+        const std::uint32_t what = random.below(9);
+        if (what < 2) {
+            keep(all.packets().allocate(random.below(3000))); // some are too large for any head
+        } else if (what == 2) {
+            under->hold();
+            packet_ptr around = all.packets().build_around(*under, {.bytes = 9, .held = 9});
+            if (!around)
+                under->release();
+            keep(std::move(around));
+        } else if (!out.empty()) {
+            std::swap(random.pick(out), out.back());
+            packet& last = *out.back();
+            if (what == 3) {
+                keep(last.clone());
+            } else if (what == 4) {
+                keep(copy(last));
+            } else if (what == 5) {
+                keep(pcopy(last, 20));
+            } else if (what == 6 && out.size() > 1) {
+                consumed += try_coalesce(last, out.front()); // swallowed is consumed
+                if (!out.front())
+                    out.erase(out.begin());
+            } else {
+                packet_ptr gone = std::move(out.back());
+                out.pop_back();
+                if (random.one_in(2))
+                    free(std::move(gone));
+                else if (random.one_in(50))
+                    std::thread([&] { free(std::move(gone)); }).join();
+                else
+                    out.push_back(std::move(gone));
+            }
+        }
+        ASSERT_EQ(all.packets().consumed(), consumed) << "step " << step << ", operation " << what;
+        ASSERT_EQ(made, all.packets().in_flight() + dropped + consumed);
+    }
+    EXPECT_GT(consumed, steps / 100);
+    EXPECT_GT(dropped, steps / 100);
+    out.clear();
+    under->release();
+    EXPECT_EQ(all.packets().consumed(), consumed) << "forgotten ones are drops";
+}
+
+// A buffer of another library.
+struct lender {
+    std::array<std::byte, 300> memory{};
+    int told = 0;
+    std::thread::id teller{};
+
+    static void release(void* self, std::span<std::byte> bytes) noexcept {
+        lender& mine = *static_cast<lender*>(self);
+        EXPECT_EQ(bytes.data(), mine.memory.data());
+        EXPECT_EQ(bytes.size(), mine.memory.size());
+        mine.teller = std::this_thread::get_id();
+        ++mine.told;
+    }
+};
+
+struct wrapping {
+    explicit wrapping(std::uint32_t packets = 4, std::uint32_t buffers = 2)
+        : pool(
+              packet_pool::create({.packets = packets, .heads = heads, .foreign_buffers = buffers}).value()) {
+    }
+
+    memory_block memory{4 * 512};
+    page_pool head_pool = page_pool::create(memory.bytes(), 512).value();
+    page_pool* const heads[1] = {&head_pool};
+    packet_pool pool;
+};
+
+TEST(packet_pool, wraps_what_is_not_its_own) {
+    wrapping all;
+    lender from;
+    packet_ptr made = all.pool.wrap(from.memory, &from, lender::release);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->data(), from.memory.data());
+    EXPECT_EQ(made->headlen(), 300u);
+    EXPECT_EQ(made->headroom(), 0u);
+    EXPECT_EQ(made->truesize(), 300 + sizeof(packet));
+    made = {};
+    EXPECT_EQ(from.told, 1);
+
+    made = all.pool.wrap(from.memory, {.headroom = 64, .bytes = 100, .room = 136, .held = 300}, &from,
+                         lender::release);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->push(64), from.memory.data());
+    EXPECT_EQ(made->put(136), from.memory.data() + 164);
+    made.free(drop_reason::consumed);
+    EXPECT_EQ(from.told, 2);
+}
+
+TEST(packet_pool, tells_the_lender_once_when_clone_split_and_shift_have_all_let_go) {
+    wrapping all(8);
+    lender from;
+    for (int last = 0; last != 4; ++last) {
+        packet_ptr made = all.pool.wrap(from.memory, &from, lender::release);
+        packet_ptr around = all.pool.allocate(0);
+        ASSERT_TRUE(try_coalesce(*around, made) || !made) << "with room it was copied";
+        made = all.pool.allocate(0);
+        ASSERT_NE(made->put(512), nullptr); // no room: so what comes behind must be attached
+        packet_ptr wrapped = all.pool.wrap(from.memory, &from, lender::release);
+        const int told = from.told;
+        ASSERT_TRUE(try_coalesce(*made, wrapped));
+        ASSERT_EQ(made->fragments().size(), 1u);
+        packet_ptr twin = made->clone();
+        packet_ptr rest = all.pool.allocate(0);
+        ASSERT_TRUE(split(*made, 512 + 200, *rest));
+        packet_ptr shifted = all.pool.allocate(0);
+        ASSERT_EQ(shift(*shifted, *rest, 50), 50u);
+        packet_ptr* const holders[] = {&made, &twin, &rest, &shifted};
+        for (int i = 1; i != 4; ++i)
+            holders[(last + i) % 4]->free(drop_reason::consumed);
+        EXPECT_EQ(from.told, told) << "one has it still";
+        std::thread::id where;
+        std::thread([&] {
+            where = std::this_thread::get_id();
+            holders[last]->free(drop_reason::consumed);
+        }).join();
+        EXPECT_EQ(from.told, told + 1);
+        EXPECT_EQ(from.teller, where) << "on the thread of the last release";
+    }
+    EXPECT_EQ(all.pool.in_flight(), 0u);
+}
+
+TEST(packet_pool, memory_that_could_not_be_wrapped_is_still_the_callers) {
+    wrapping all(2, 1);
+    lender from, other;
+    packet_ptr made = all.pool.wrap(from.memory, &from, lender::release);
+    ASSERT_TRUE(made);
+    EXPECT_FALSE(all.pool.wrap(other.memory, &other, lender::release)) << "as many as were asked for are out";
+    EXPECT_EQ(all.pool.in_flight(), 1u);
+    packet_ptr twin = made->clone();
+    ASSERT_TRUE(twin);
+    twin = {};
+    made = {};
+    EXPECT_EQ(from.told, 1);
+    const packet_ptr both[] = {all.pool.allocate(1), all.pool.allocate(1)};
+    EXPECT_FALSE(all.pool.wrap(other.memory, &other, lender::release)) << "no descriptor";
+    EXPECT_EQ(other.told, 0);
+    EXPECT_FALSE(wrapping(1, 0).pool.wrap(other.memory, &other, lender::release)) << "none was asked for";
+}
+
 #if NORIA_CONTRACT == 2
+TEST(packet_pool_death_test, a_pool_that_goes_inside_its_own_section) {
+    EXPECT_DEATH(
+        {
+            std::optional<packet_pool> pool(packet_pool::create({.packets = 1}).value());
+            const packet_pool::owner_section entered = pool->enter();
+            pool.reset();
+        },
+        "inside the owner's section of this pool: leave it");
+}
+
+TEST(packet_pool_death_test, a_pool_that_goes_while_what_it_wrapped_is_held) {
+    EXPECT_DEATH(
+        {
+            lender from;
+            page* held = nullptr;
+            wrapping all;
+            packet_ptr made = all.pool.allocate(0);
+            static_cast<void>(made->put(512));
+            packet_ptr wrapped = all.pool.wrap(from.memory, &from, lender::release);
+            static_cast<void>(try_coalesce(*made, wrapped));
+            held = made->fragments()[0].under;
+            held->hold();
+            made = {};
+        },
+        "wrapped memory is still held");
+}
+
 TEST(packet_pool_death_test, a_pool_that_goes_before_its_packets) {
     EXPECT_DEATH(
         {

@@ -299,6 +299,26 @@ TEST(split, and_shift_against_a_byte_vector) {
     EXPECT_EQ(world.all.in_flight(), all_home);
 }
 
+// A stride of 512 bytes, cut in two: each piece alone keeps all of it, so each is charged for all of it.
+// Joined again they are charged twice, since nothing says that they were one; but for no more than the page.
+TEST(split, charges_both_for_what_is_cut_through) {
+    packet_fixture all;
+    for (const std::uint32_t pinned : {512u, 1024u}) {
+        const packet_ptr whole = all.make(0, 0);
+        ASSERT_EQ(whole->add_fragment({all.pages().allocate(), 0, 400, pinned}), packet::attached::taken);
+        const packet_ptr rest = all.make(0, 0);
+        const std::uint32_t before = whole->truesize();
+        const std::uint32_t of_nothing = rest->truesize();
+        ASSERT_TRUE(split(*whole, 100, *rest));
+        EXPECT_EQ(whole->truesize(), before);
+        EXPECT_EQ(rest->truesize(), of_nothing + pinned) << "though it has 300 bytes";
+        ASSERT_EQ(shift(*whole, *rest, 300), 300u);
+        ASSERT_EQ(whole->fragments().size(), 1u);
+        EXPECT_EQ(whole->fragments()[0].truesize, 1024u);
+        EXPECT_EQ(rest->truesize(), of_nothing);
+    }
+}
+
 #if NORIA_CONTRACT == 2
 TEST(shift_death_test, from_a_packet_to_itself) {
     packet_fixture all;

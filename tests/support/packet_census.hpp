@@ -15,10 +15,11 @@
 // holds which page, counted from what the packets say of themselves.
 class packet_census {
   public:
-    packet_fixture all{{.packets = 64, .heads = {64, 64, 64}, .pages = 256}};
+    packet_fixture all;
     random_steps random;
 
-    packet_census() = default;
+    explicit packet_census(bool keep_heads = true)
+        : all{{.packets = 64, .heads = {64, 64, 64}, .pages = 256, .keep_heads = keep_heads}} {}
     packet_census(const packet_census&) = delete;
     packet_census& operator=(const packet_census&) = delete;
     ~packet_census() { next_page(); }

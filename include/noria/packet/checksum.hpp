@@ -54,8 +54,7 @@ inline void set_complete(packet& of, internet_sum sum) noexcept {
     if (of.info().checksum_state != checksum_state::partial)
         return true;
     NORIA_EXPECTS(of.info().checksum_start >= of.headroom() &&
-                      std::uint64_t{of.info().checksum_start} - of.headroom() + of.info().checksum + 2 <=
-                          of.size(),
+                      of.info().field_end() - of.headroom() <= of.size(),
                   "a partial checksum has its field in the packet: ask for it with set_partial");
     const std::uint32_t start = of.info().checksum_start - of.headroom();
     const std::uint32_t field = start + of.info().checksum;
@@ -63,7 +62,7 @@ inline void set_complete(packet& of, internet_sum sum) noexcept {
         return false;
     const std::uint16_t checksum = big_endian(udp_checksum(sum_of(of, start, of.size() - start)));
     std::memcpy(of.data() + field, &checksum, sizeof checksum);
-    of.info().checksum_state = checksum_state::none;
+    of.info().forget_checksum();
     return true;
 }
 

@@ -10,21 +10,22 @@
 namespace noria::inline NORIA_ABI {
 
 // Appends all bytes of `from` to `to`, by the cheapest way there is, and frees `from` as consumed. In this
-// order: a `to` that was cloned is left alone. What fits into tailroom is copied, and charged nothing. Else
-// fragments move to `to`, with what they are charged for; and before them the linear bytes of `from`, which
-// become a fragment where they lie: its head is stolen. For that no clone may share that head, and one
-// fragment more must fit. Nothing is joined: shift() does that. A complete sum stays when both have one,
-// unnecessary when both are, partial when `to` is; what was partial in `from` is for its owner to fill in
-// before. False, with nothing changed, when `to` is cloned, the head to be stolen is shared, or fragments or
-// bytes would be too many: `from` is then the caller's as before. One thread at a time. O(bytes) up to
-// tailroom, else O(fragments) without touching a byte or a page. sk_buff's skb_try_coalesce; it also asks
-// whether both recycle alike, where here each page knows its way home.
+// order: a `to` that was cloned is left alone, and so is a `from` with a partial checksum, whose field would
+// never be filled in. What fits into tailroom is copied, and charged nothing. Else fragments move to `to`,
+// with what they are charged for; and before them the linear bytes of `from`, which become a fragment where
+// they lie: its head is stolen. For that no clone may share that head, and one fragment more must fit.
+// Nothing is joined: shift() does that. A complete sum stays when both have one, unnecessary when both are,
+// partial when `to` is; where one of them is empty, what is known of the other stays. False, with nothing
+// changed, when `to` is cloned, `from` is partial, the head to be stolen is shared, or fragments or bytes
+// would be too many: `from` is then the caller's as before. One thread at a time. O(bytes) up to tailroom,
+// else O(fragments), and no byte is read or moved. sk_buff's skb_try_coalesce, which leaves checksums to its
+// callers; it also asks whether both recycle alike, where here each page knows its way home.
 [[nodiscard]] inline bool try_coalesce(packet& to, packet_ptr& from) noexcept {
     packet& source = *from;
     NORIA_EXPECTS(&to != &source, "try_coalesce appends one packet to another");
-    if (to.head_shared())
+    if (to.head_shared() || source.info_.checksum_state == checksum_state::partial)
         return false;
-    const packet_info info = detail::joined(to.info_, to.size_, source.info_);
+    const packet_info info = detail::joined(to.info_, to.size_, source.info_, source.size_);
     if (source.size_ <= to.tailroom()) {
         const bool copied = source.copy_bits(0, {to.put(source.size_), source.size_});
         NORIA_EXPECTS(copied, "the lengths of this packet contradict each other");
@@ -40,7 +41,7 @@ namespace noria::inline NORIA_ABI {
         return false;
 
     if (steal) {
-        page* const under = source.shared_ ? source.share_->under : source.head_page_;
+        page* const under = source.shares_head() ? &source.share_->under() : source.head_page_;
         to.fragments_[to.fragment_count_++] = {under,
                                                static_cast<std::uint32_t>(source.data() - under->data()),
                                                source.headlen(), source.head_truesize()};
@@ -60,10 +61,10 @@ namespace noria::inline NORIA_ABI {
         from.free(drop_reason::consumed);
         return true;
     }
-    if (source.shared_)
+    if (source.shares_head())
         source.home_->shares.give(*source.share_);
     ++source.epoch_;
-    source.kept_class_ = packet::no_class;
+    source.head_class_ = packet::no_class;
     source.home_->packets.give(*from.release());
     return true;
 }

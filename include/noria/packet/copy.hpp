@@ -6,7 +6,10 @@
 #include <cstring>
 #include <span>
 
+#include "noria/core/contract.hpp"
+#include "noria/packet/heads.hpp"
 #include "noria/packet/packet.hpp"
+#include "noria/packet/pull.hpp"
 
 // A second packet with bytes of its own, and writing into bytes that a packet has. All strong: on failure
 // nothing has changed.
@@ -23,17 +26,9 @@ inline packet_ptr copied(packet& from, std::uint32_t headroom, std::uint32_t lin
         if (offset + up > 0xffff)
             return {};
 
-    packet_home& home = *from.home_;
-    const std::uint64_t wanted = std::uint64_t{headroom} + linear + home.tail_overhead();
-    packet* const made = wanted <= ~0u ? home.take() : nullptr;
+    packet* const made = from.home_->make(linear, headroom);
     if (made == nullptr)
         return {};
-    page* const head = home.allocate_head(static_cast<std::uint32_t>(wanted));
-    if (head == nullptr) {
-        home.packets.give(*made);
-        return {};
-    }
-    made->start(*head, head->data(), headroom, head->size() - home.tail_overhead(), head->size());
     made->tail_ += linear;
     made->size_ = from.size_;
     const std::uint32_t in_front = up < 0 ? headroom : from.headroom();
@@ -58,7 +53,8 @@ inline packet_ptr copied(packet& from, std::uint32_t headroom, std::uint32_t lin
     made->network_ = moved(from.network_);
     made->transport_ = moved(from.transport_);
     made->info_ = from.info_;
-    made->info_.checksum_start = moved(from.info_.checksum_start);
+    if (from.info_.checksum_state == checksum_state::partial)
+        made->info_.checksum_start = moved(from.info_.checksum_start);
     std::memcpy(made->user_, from.user_, sizeof made->user_);
     return packet_ptr(made);
 }
@@ -83,9 +79,10 @@ inline packet_ptr copied(packet& from, std::uint32_t headroom, std::uint32_t lin
 
 // Writes `bytes` over [offset, offset + bytes.size()), wherever that is; a negative offset reaches into
 // headroom. False before the first byte is written when the range is not in the packet, or when somebody else
-// may see what would be written: a clone shares the head, or a page under it has more than one reference, be
-// it for other bytes. Forgets a complete sum. One thread at a time. O(bytes + fragments). sk_buff's
-// skb_store_bits, which does not ask who shares the fragments.
+// may see what would be written: a clone shares the head, or the page of a fragment has more than one
+// reference, be it for other bytes. Forgets a complete sum, unless the packet's own bytes stay as they were.
+// One thread at a time. O(bytes + fragments). sk_buff's skb_store_bits, which does not ask who shares the
+// fragments.
 [[nodiscard]] inline bool store_bits(packet& to, std::int64_t offset,
                                      std::span<const std::byte> bytes) noexcept {
     if (!to.contains(offset, bytes.size()))
@@ -107,7 +104,8 @@ inline packet_ptr copied(packet& from, std::uint32_t headroom, std::uint32_t lin
         std::memcpy(piece, from, n);
         from += n;
     });
-    to.info().forget_sum();
+    if (end > 0) // what lies in the headroom is in no sum
+        to.info().forget_sum();
     return true;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "noria/core/clock.hpp"
 #include "noria/wire/checksum.hpp"
@@ -37,11 +39,46 @@ struct packet_info {
     void set_sum(internet_sum of_all_bytes) noexcept {
         checksum_state = noria::checksum_state::complete;
         checksum = of_all_bytes.value();
+        checksum_start = 0;
     }
     // For bytes that changed in a way that nobody summed.
     void forget_sum() noexcept {
         if (has_sum())
             checksum_state = noria::checksum_state::none;
+    }
+    // Nothing is known. No start is left behind either, which would move along and hold up expand_head.
+    void forget_checksum() noexcept {
+        checksum_state = noria::checksum_state::none;
+        checksum_start = 0;
+    }
+    // Precondition: partial. Where the field to be filled in ends, counted from the head.
+    [[nodiscard]] std::uint32_t field_end() const noexcept {
+        return std::uint32_t{checksum_start} + checksum + 2;
+    }
+
+    // What packet tells when its bytes change. These `bytes` are now the end of `size` in all, or the
+    // beginning.
+    void follow_put(std::span<const std::byte> bytes, std::uint32_t size) noexcept {
+        if (has_sum())
+            set_sum(sum() + sum_of(bytes).at_offset(size - bytes.size()));
+    }
+    void follow_push(std::span<const std::byte> bytes) noexcept {
+        if (has_sum())
+            set_sum(sum_of(bytes) + sum().at_offset(bytes.size()));
+    }
+    // Is there anything to be done when bytes go? One comparison.
+    [[nodiscard]] bool follows() const noexcept {
+        static_assert(noria::checksum_state::unnecessary < noria::checksum_state::complete &&
+                      noria::checksum_state::complete < noria::checksum_state::partial);
+        return checksum_state >= noria::checksum_state::complete;
+    }
+    // Precondition: follows(). These `bytes`, which began at `front` from the head, are no longer the
+    // beginning.
+    void follow_pull(std::span<const std::byte> bytes, std::uint32_t front) noexcept {
+        if (has_sum())
+            set_sum((sum() - sum_of(bytes)).at_offset(bytes.size()));
+        else if (front + bytes.size() > checksum_start)
+            forget_checksum();
     }
 
     friend bool operator==(const packet_info&, const packet_info&) = default;

@@ -8,21 +8,17 @@
 #include "noria/memory/page.hpp"
 #include "noria/memory/page_pool.hpp"
 #include "noria/memory/recycler.hpp"
+#include "noria/packet/head_share.hpp"
 #include "noria/stats/drop_reason.hpp"
 
 namespace noria::inline NORIA_ABI {
 
 class packet;
 
-// A head that several packets share since one of them was cloned. It holds the page reference for all.
-struct head_share {
-    std_sync::atomic<std::uint32_t> holders{0};
-    page* under = nullptr;
-};
-
 // What a packet knows of where it comes from: where descriptors, shares and bigger heads are had, and where
-// they go back to. packet_pool owns one; a packet points to it. take, head_class and allocate_head: the owner
-// of the pool; give and count: any thread.
+// they go back to. packet_pool owns one; a packet points to it. Having something: the owner of the pool;
+// giving it back and counting drops: any thread. The bodies of make, take and allocate_head are in
+// packet/heads.hpp.
 class packet_home {
   public:
     static constexpr std::size_t most_head_classes = 4;
@@ -34,21 +30,33 @@ class packet_home {
             ++i;
         return i;
     }
+    // An empty packet with `headroom` and room for `bytes` behind it; null when there is no descriptor or no
+    // head of that size.
+    [[nodiscard]] inline packet* make(std::uint32_t bytes, std::uint32_t headroom) noexcept;
+    // A descriptor without a head, for one who says made() when it has become a packet; null when all are
+    // out.
+    [[nodiscard]] inline packet* take() noexcept;
+    void made() noexcept { ++made_; }
     // The smallest head that holds `bytes`, with one reference; null when all that are large enough are out.
     [[nodiscard]] inline page* allocate_head(std::uint32_t bytes) noexcept;
-    // A descriptor without a head; null when all are out.
-    [[nodiscard]] inline packet* take() noexcept;
 
     // Bytes at the end of every head that packets leave alone (Linux keeps 320 there; 0 is leanest).
     [[nodiscard]] std::uint32_t tail_overhead() const noexcept { return tail_overhead_; }
 
-    // Drops only: a delivered packet counts nothing here, so the common free pays no locked instruction.
+    // Drops only, so that the common free pays no locked instruction: what was made, is not out and was not
+    // dropped was consumed.
     void count(drop_reason reason) noexcept {
         if (reason != drop_reason::consumed)
             drops_[detail::drop_bucket(reason)].fetch_add(1, std::memory_order_relaxed);
     }
     [[nodiscard]] std::uint64_t dropped(drop_reason reason) const noexcept {
         return drops_[detail::drop_bucket(reason)].load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t dropped() const noexcept {
+        std::uint64_t sum = 0;
+        for (const std_sync::atomic<std::uint64_t>& each : drops_)
+            sum += each.load(std::memory_order_relaxed);
+        return sum;
     }
 
     // Idle descriptors. Those whose last head was one of their own of a certain size keep it: the next packet
@@ -60,11 +68,15 @@ class packet_home {
   private:
     friend class packet_pool;
 
+    [[nodiscard]] packet* put_together(std::size_t size, std::uint64_t wanted,
+                                       std::uint32_t headroom) noexcept;
+
     page_pool* heads_[most_head_classes] = {};
     std::uint32_t head_bytes_[most_head_classes] = {};
     std::size_t head_classes_ = 0;
     bool keep_heads_ = true;
     std::uint32_t tail_overhead_ = 0;
+    std::uint64_t made_ = 0; // packets, ever
     // Any thread moves these: not beside what the owner reads for each packet.
     alignas(thread_gap) std_sync::atomic<std::uint64_t> drops_[detail::drop_buckets] = {};
 };

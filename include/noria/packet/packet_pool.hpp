@@ -11,9 +11,13 @@
 #include "noria/core/cacheline.hpp"
 #include "noria/core/owned.hpp"
 #include "noria/core/result.hpp"
+#include "noria/memory/foreign_page.hpp"
 #include "noria/memory/page_pool.hpp"
+#include "noria/packet/foreign_buffers.hpp"
+#include "noria/packet/heads.hpp"
 #include "noria/packet/packet.hpp"
 #include "noria/packet/packet_home.hpp"
+#include "noria/packet/packet_ptr.hpp"
 
 namespace noria::inline NORIA_ABI {
 
@@ -24,6 +28,7 @@ struct packet_pool_request {
     std::uint32_t tail_overhead = 0;     // bytes kept free at the end of every head
     bool keep_heads = true; // idle descriptors keep their head, which saves the way to its pool and back; no
                             // when these pools serve others as well, who cannot have a head that is kept
+    std::uint32_t foreign_buffers = 0; // how many may be wrapped at once
 };
 
 // All packets of one receive path. One thread at a time makes them (inside enter()), any thread frees them.
@@ -40,8 +45,10 @@ class packet_pool {
             if (request.heads[i]->page_bytes() <= request.tail_overhead)
                 return make_error(std::errc::invalid_argument,
                                   "a head is smaller than its tail overhead: make its page_bytes larger");
-            if (i != 0 && request.heads[i - 1]->page_bytes() > request.heads[i]->page_bytes())
-                return make_error(std::errc::invalid_argument, "give the head pools smallest first");
+            if (i != 0 && request.heads[i - 1]->page_bytes() >= request.heads[i]->page_bytes())
+                return make_error(std::errc::invalid_argument,
+                                  "give the head pools smallest first, and one for each size: make one "
+                                  "larger pool of two with equal page_bytes");
         }
         packet_pool pool;
         pool.body_ = owned<body>::make();
@@ -57,7 +64,8 @@ class packet_pool {
     class [[nodiscard]] owner_section {
       public:
         explicit owner_section(packet_pool& pool) noexcept
-            : packets_(pool.body_->home.packets), shares_(pool.body_->home.shares) {
+            : packets_(pool.body_->home.packets), shares_(pool.body_->home.shares),
+              foreign_(pool.body_->foreign.enter()) {
             const packet_home& home = pool.body_->home;
             for (std::size_t i = 0; i != home.head_classes_; ++i) {
                 heads_[i].emplace(*home.heads_[i]);
@@ -68,6 +76,7 @@ class packet_pool {
       private:
         basic_recycler<packet>::owner_section packets_;
         basic_recycler<head_share>::owner_section shares_;
+        foreign_buffers::owner_section foreign_;
         std::array<std::optional<basic_recycler<packet>::owner_section>, packet_home::most_head_classes>
             with_head_;
         std::array<std::optional<page_pool::owner_section>, packet_home::most_head_classes> heads_;
@@ -77,27 +86,7 @@ class packet_pool {
     // The owner. An empty packet with `headroom` and room for `bytes` behind it; null when descriptors or
     // heads of that size are all out. O(1).
     [[nodiscard]] packet_ptr allocate(std::uint32_t bytes, std::uint32_t headroom = 0) noexcept {
-        packet_home& home = body_->home;
-        const std::uint64_t wanted = std::uint64_t{bytes} + headroom + home.tail_overhead();
-        const std::size_t size = home.head_class(wanted);
-        if (size == home.head_classes_)
-            return {};
-        if (packet* const ready = home.with_head[size].take()) {
-            ready->start_again(headroom);
-            return packet_ptr(ready);
-        }
-        packet* const made = home.take();
-        if (made == nullptr)
-            return {};
-        page* const head = home.allocate_head(static_cast<std::uint32_t>(wanted));
-        if (head == nullptr) {
-            home.packets.give(*made);
-            return {};
-        }
-        made->start(*head, head->data(), headroom, head->size() - home.tail_overhead(), head->size());
-        if (home.keep_heads_ && head->size() == home.head_bytes_[size])
-            made->kept_class_ = size & 0x7f;
-        return packet_ptr(made);
+        return packet_ptr(body_->home.make(bytes, headroom));
     }
 
     // The owner. Fills the empty places `to` from the front with packets as allocate makes them: how many
@@ -126,18 +115,32 @@ class packet_pool {
         std::uint32_t held = 0;     // what the packet pins and is charged for
     };
     [[nodiscard]] packet_ptr build_around(page& under, const placement& where) noexcept {
-        [[maybe_unused]] const std::uint64_t linear =
-            std::uint64_t{where.headroom} + where.bytes + where.room;
-        NORIA_EXPECTS(where.offset + linear <= under.size() && where.bytes <= where.held,
-                      "a packet is built around bytes on its page, and is charged for them at least");
+        packet* const made = body_->home.take();
+        return made == nullptr ? packet_ptr() : around(*made, under, where);
+    }
+
+    // The owner. A packet around memory of somebody else: a buffer of another library, a mapped file. No byte
+    // is copied. Clones hold the memory too, and so do pieces that were split off, shifted or appended to
+    // other packets; when the last of them is gone, on whatever thread, `release(context, memory)` is called,
+    // once. Null when descriptors ran out or request.foreign_buffers are wrapped: the memory is then still
+    // the caller's, and nothing is called. Precondition: less than 4 GiB. O(1).
+    [[nodiscard]] packet_ptr wrap(std::span<std::byte> memory, void* context,
+                                  foreign_page::release_function* release) noexcept {
+        const auto size = static_cast<std::uint32_t>(memory.size());
+        return wrap(memory, {.bytes = size, .held = size}, context, release);
+    }
+    // The same where not all of the memory is the packet's bytes: there is room in front or behind.
+    [[nodiscard]] packet_ptr wrap(std::span<std::byte> memory, const placement& where, void* context,
+                                  foreign_page::release_function* release) noexcept {
         packet* const made = body_->home.take();
         if (made == nullptr)
             return {};
-        made->start(under, under.data() + where.offset, where.headroom,
-                    where.headroom + where.bytes + where.room, where.held);
-        made->tail_ += where.bytes;
-        made->size_ = where.bytes;
-        return packet_ptr(made);
+        page* const under = body_->foreign.take(memory, context, release);
+        if (under == nullptr) {
+            body_->home.packets.give(*made);
+            return {};
+        }
+        return around(*made, *under, where);
     }
 
     // The owner. Packets that somebody holds.
@@ -154,7 +157,15 @@ class packet_pool {
     }
     [[nodiscard]] std::uint32_t packets() const noexcept { return body_->count; }
 
-    // Any thread. How many were freed for that reason (`consumed` is not counted).
+    // The owner. How many were freed as `consumed`: all that were made, but for those that are out and those
+    // that were dropped. So none of them pays for being counted. Never more than were, and exact when no
+    // other thread is in the middle of a free.
+    [[nodiscard]] std::uint64_t consumed() const noexcept {
+        const std::uint64_t gone = body_->home.made_ - in_flight();
+        const std::uint64_t dropped = body_->home.dropped();
+        return gone > dropped ? gone - dropped : 0;
+    }
+    // Any thread. How many were freed for that reason, which is a drop: consumed() has the others.
     [[nodiscard]] std::uint64_t dropped(drop_reason reason) const noexcept {
         return body_->home.dropped(reason);
     }
@@ -176,6 +187,9 @@ class packet_pool {
         }
 
         void take_heads_back() noexcept {
+            NORIA_EXPECTS(!home.packets.entered(),
+                          "this thread is inside the owner's section of this pool: leave it before the pool "
+                          "goes");
             [[maybe_unused]] std::uint32_t idle = home.packets.home();
             for (std::size_t i = 0; i != home.head_classes_; ++i)
                 while (packet* const keeper = home.with_head[i].take()) {
@@ -183,6 +197,8 @@ class packet_pool {
                     ++idle;
                 }
             NORIA_EXPECTS(count == idle, "packets are still out: free them before their pool");
+            NORIA_EXPECTS(foreign.in_flight() == 0,
+                          "wrapped memory is still held: let go of it before its pool");
         }
 
         [[nodiscard]] bool set_up(const packet_pool_request& request) noexcept {
@@ -197,7 +213,7 @@ class packet_pool {
             slots = new (std::nothrow) slot[request.packets];
             shares = new (std::nothrow) head_share[request.packets]; // a packet is in one at most
             if (slots == nullptr || shares == nullptr || !home.packets.reserve(request.packets) ||
-                !home.shares.reserve(request.packets))
+                !home.shares.reserve(request.packets) || !foreign.reserve(request.foreign_buffers))
                 return false;
             count = request.packets;
             for (std::uint32_t i = count; i-- != 0;) {
@@ -208,12 +224,27 @@ class packet_pool {
         }
 
         packet_home home;
+        foreign_buffers foreign;
         slot* slots = nullptr;
         head_share* shares = nullptr;
         std::uint32_t count = 0;
     };
 
     packet_pool() = default;
+
+    [[nodiscard]] packet_ptr around(packet& made, page& under, const placement& where) noexcept {
+        [[maybe_unused]] const std::uint64_t linear =
+            std::uint64_t{where.headroom} + where.bytes + where.room;
+        NORIA_EXPECTS(where.offset + linear <= under.size() && where.bytes <= where.held,
+                      "a packet is built around bytes on its page, and is charged for them at least");
+        NORIA_EXPECTS(where.held <= ~0u - sizeof(packet), "what a packet is charged for is below 4 GiB");
+        made.start(under, under.data() + where.offset, where.headroom,
+                   where.headroom + where.bytes + where.room, where.held);
+        made.tail_ += where.bytes;
+        made.size_ = where.bytes;
+        body_->home.made();
+        return packet_ptr(&made);
+    }
 
     owned<body> body_;
 };

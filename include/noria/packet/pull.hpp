@@ -5,12 +5,84 @@
 #include <cstdint>
 
 #include "noria/core/bits.hpp"
+#include "noria/core/contract.hpp"
+#include "noria/core/copy.hpp"
+#include "noria/packet/heads.hpp"
 #include "noria/packet/packet.hpp"
+#include "noria/wire/checksum.hpp"
 
-// Bringing bytes from the fragments into the linear head, and making that long enough and writable. All
-// strong: on failure nothing has changed.
+// Bringing bytes from the fragments into the linear head, cutting off the end, and making the head long
+// enough and writable. All strong: on failure nothing has changed.
 
 namespace noria::inline NORIA_ABI {
+
+inline void packet::gather(std::uint32_t n) noexcept {
+    NORIA_EXPECTS(n <= data_len() && n <= end_ - tail_ && !head_shared(),
+                  "gather moves bytes there is room for into a head of its own: pull_tail(packet, n) "
+                  "makes the room");
+    const bool copied = copy_bits(headlen(), {head_ + tail_, n});
+    NORIA_EXPECTS(copied, "the lengths of this packet contradict each other");
+    static_cast<void>(copied);
+    tail_ += n;
+    std::uint32_t used_up = 0;
+    while (n != 0 && fragments_[used_up].length <= n)
+        n -= fragments_[used_up++].length;
+    if (n != 0) {
+        fragments_[used_up].offset += n;
+        fragments_[used_up].length -= n;
+    }
+    drop_fragments(0, used_up);
+}
+
+inline void packet::drop_fragments(std::uint32_t first, std::uint32_t last) noexcept {
+    for (std::uint32_t i = first; i != last; ++i) {
+        truesize_ -= fragments_[i].truesize;
+        fragments_[i].under->release();
+    }
+    if (last != fragment_count_) // mostly none is left behind, and a call to move nothing is still a call
+        std::memmove(&fragments_[first], &fragments_[last], (fragment_count_ - last) * sizeof(fragment));
+    fragment_count_ = static_cast<std::uint8_t>(fragment_count_ - (last - first));
+}
+
+namespace detail {
+
+// False when the field of a partial one would be gone. Out of line, for cut to stay a few instructions.
+[[nodiscard, gnu::noinline]] inline bool checksum_after_cut(packet& of, std::uint32_t n) noexcept {
+    packet_info& info = of.info();
+    if (!info.has_sum())
+        return info.field_end() <= of.headroom() + n;
+    checksum_accumulator gone;
+    of.for_each_piece(n, of.size() - n, [&gone](const std::byte* from, std::size_t bytes) noexcept {
+        gone.add({from, bytes});
+    });
+    info.set_sum(info.sum() - gone.sum().at_offset(n));
+    return true;
+}
+
+} // namespace detail
+
+inline bool packet::cut(std::uint32_t n) noexcept {
+    if (n >= size_)
+        return true;
+    if (info_.follows() && !detail::checksum_after_cut(*this, n)) [[unlikely]]
+        return false;
+    std::uint32_t left = n;
+    if (left <= headlen()) {
+        tail_ = data_ + left;
+        left = 0;
+    } else {
+        left -= headlen();
+    }
+    std::uint32_t kept = 0;
+    for (; left != 0; ++kept) {
+        fragment& here = fragments_[kept];
+        here.length = left < here.length ? left : here.length;
+        left -= here.length;
+    }
+    drop_fragments(kept, fragment_count_);
+    size_ = n;
+    return true;
+}
 
 // What pull_tail did: where the linear bytes are now, and whether that is somewhere else than before.
 struct [[nodiscard]] pulled {
@@ -75,9 +147,9 @@ inline void condense(packet& from) noexcept {
 }
 
 // Makes the head writable, with at least `headroom` bytes of headroom: the first thing before headers are
-// pushed or rewritten. O(1) when it is so already, else as expand_head; what the headroom grows by is rounded
-// up to 64, so that the next few pushes are free. False, and nothing changed, when no head could be had. The
-// owner of the packet's pool.
+// pushed or rewritten. O(1) when it is so already, else as expand_head, and it fails for what that fails for;
+// what the headroom grows by, if it must, is rounded up to 64, so that the next few pushes are free. False,
+// and nothing changed, then. The owner of the packet's pool.
 [[nodiscard]] inline bool cow_head(packet& of, std::uint32_t headroom) noexcept {
     const std::uint32_t missing = headroom > of.headroom() ? headroom - of.headroom() : 0;
     if (missing == 0 && !of.head_shared()) [[likely]]

@@ -15,30 +15,36 @@ namespace noria::inline NORIA_ABI {
 
 namespace detail {
 
-// What is known of the checksum of `to`, `size` bytes long, once bytes of which `from` is known are behind
-// it.
-[[nodiscard]] inline packet_info joined(packet_info to, std::uint32_t size,
-                                        const packet_info& from) noexcept {
-    if (to.checksum_state == checksum_state::partial)
-        return to; // its sum goes to the end of the packet, wherever that is when it is filled in
-    if (to.checksum_state != from.checksum_state)
-        to.checksum_state = checksum_state::none;
-    else if (to.has_sum())
-        to.set_sum(to.sum() + from.sum().at_offset(size));
-    else if (from.checksum_level < to.checksum_level)
+// What is known of the checksum of `to`, `size` bytes long, once `added` bytes, of which `from` is known and
+// not partial, are behind it.
+[[nodiscard]] inline packet_info joined(packet_info to, std::uint32_t size, const packet_info& from,
+                                        std::uint32_t added) noexcept {
+    if (added == 0 || to.checksum_state == checksum_state::partial)
+        return to; // a partial sum goes to the end of the packet, wherever that is when it is filled in
+    if (size == 0) {
+        to.checksum_state = from.checksum_state;
+        to.checksum = from.checksum;
         to.checksum_level = from.checksum_level;
+    } else if (to.checksum_state != from.checksum_state) {
+        to.checksum_state = checksum_state::none;
+    } else if (to.has_sum()) {
+        to.set_sum(to.sum() + from.sum().at_offset(size));
+    } else if (from.checksum_level < to.checksum_level) {
+        to.checksum_level = from.checksum_level;
+    }
     return to;
 }
 
 } // namespace detail
 
 // Cuts `from` in two: [at, size) goes to `rest`, which has no bytes yet, [0, at) stays. Linear bytes behind
-// the cut are copied to the head of `rest`; fragments move, and the one that is cut through is held by both,
-// and both are charged for what it pins. A complete sum becomes right in both, an unnecessary one holds for
-// both; the rest of `info` and the header offsets of `rest` are the caller's.
-// False when there is no such place, `rest` has bytes or too little tailroom for the linear ones, or a
-// partial checksum's field would go with it. One thread at a time. O(linear bytes moved + fragments); with a
-// complete sum O(bytes moved). sk_buff's skb_split.
+// the cut are copied to the head of `rest`; fragments move, and the one that is cut through is held by both.
+// Both are charged for all that it pins, since either may be the one that holds it longer; Linux divides the
+// charge by bytes, and a short rest can then pin a page and be charged for next to nothing. A complete sum
+// becomes right in both, an unnecessary one holds for both; the rest of `info` and the header offsets of
+// `rest` are the caller's. False when there is no such place, `rest` has bytes or too little tailroom for the
+// linear ones, or a partial checksum's field would go with it. One thread at a time. O(linear bytes moved +
+// fragments); with a complete sum O(bytes moved). sk_buff's skb_split.
 [[nodiscard]] inline bool split(packet& from, std::uint32_t at, packet& rest) noexcept {
     const std::uint32_t headlen = from.headlen();
     const std::uint32_t linear = at < headlen ? headlen - at : 0;
@@ -46,9 +52,9 @@ namespace detail {
         return false;
     packet_info& info = from.info_;
     if (info.checksum_state == checksum_state::partial && at < from.size_ &&
-        std::int64_t{info.checksum_start} + info.checksum + 2 > std::int64_t{from.data_} + at)
+        info.field_end() > std::uint64_t{from.data_} + at)
         return false;
-    rest.info_.checksum_state = checksum_state::none;
+    rest.info_.forget_checksum();
     if (info.has_sum()) {
         const internet_sum going = sum_of(from, at, from.size_ - at);
         info.set_sum(info.sum() - going.at_offset(at));
@@ -90,11 +96,13 @@ namespace detail {
 // Moves the first `n` bytes of `from`, or all if it has fewer, to the end of `to`, by moving fragments: how a
 // sender's queue closes ranks. `from` has no linear bytes. Pieces that follow one another on one page join,
 // and the reference of the one that vanished is given back; the one that is cut through is held by both, and
-// both are charged for what it pins. A joined fragment is charged for its pieces, but for no more than its
-// page. What `to` knows of its checksum stays as with try_coalesce; a complete sum of `from` becomes right.
-// How many bytes moved: all that were asked for, or 0, and nothing changed, when `from` has linear bytes or
-// is empty, `to` has no room for so many fragments, or `from` has a partial checksum still to be filled in.
-// One thread at a time. O(fragments); with a complete sum O(n). sk_buff's skb_shift.
+// both are charged for what it pins, as with split(). A joined fragment is charged for its pieces, but for no
+// more than its page: that two of them were once one of a stride, and pin that once, shows in neither. So a
+// charge may be too high then, and is never too low. What `to` knows of its checksum stays as with
+// try_coalesce; a complete sum of `from` becomes right. How many bytes moved: all that were asked for, or 0,
+// and nothing changed, when `from` has linear bytes or is empty, `to` has no room for so many fragments, or
+// `from` has a partial checksum still to be filled in. One thread at a time. O(fragments); with a complete
+// sum O(n). sk_buff's skb_shift.
 [[nodiscard]] inline std::uint32_t shift(packet& to, packet& from, std::uint32_t n) noexcept {
     NORIA_EXPECTS(&to != &from, "shift moves bytes between two packets");
     if (n > from.size_)
@@ -122,7 +130,7 @@ namespace detail {
         moved.set_sum(sum_of(from, 0, n));
         from.info_.set_sum((from.info_.sum() - moved.sum()).at_offset(n));
     }
-    to.info_ = detail::joined(to.info_, to.size_, moved);
+    to.info_ = detail::joined(to.info_, to.size_, moved, n);
 
     for (std::uint32_t i = 0; i != pieces; ++i) {
         fragment piece = from.fragments_[i];

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <utility>
 
 #include "explorer/explorer.hpp"
 #include "noria/memory/page.hpp"
+#include "noria/memory/page_pool.hpp"
 #include "noria/memory/recycler.hpp"
 #include "noria/memory/return_ring.hpp"
 
@@ -236,23 +242,27 @@ struct return_ring_closed {
 };
 
 // A pool goes while its objects are out, and two givers bring them back meanwhile, one of them two at once.
-// Whoever is last frees the pool and all it kept: once, and after everything the others did with it.
+// What is at home goes back to where it came from first, by the one who ends the pool. Whoever is last gives
+// back the rest and frees what the pool kept: once, and after everything the others did with it.
 template <class Sync>
 struct pool_that_goes {
     static constexpr unsigned threads = 3;
 
     pool_that_goes() {
         explorer::check(pool.reserve(objects), "there is memory for them");
-        for (auto& each : object)
-            pool.put_first(each);
+        for (unsigned i = objects; i-- != 0;)
+            pool.put_first(object[i]);
         for (unsigned i = 0; i != 3; ++i)
-            (void)pool.take();
+            explorer::check(pool.take() == &object[i], "the last stays at home");
     }
 
     void thread(unsigned index) {
         if (index == 0) {
             bookkeeping.touch(1);
-            if (pool.close(objects))
+            pool.close();
+            for (auto* const each : pool.cached())
+                give_to_source(*each);
+            if (pool.leave(out))
                 free_all();
         } else if (index == 1) {
             object[0].touch(2);
@@ -265,7 +275,10 @@ struct pool_that_goes {
         }
     }
 
-    void finish() { explorer::check(freed == 1, "a pool is freed once"); }
+    void finish() {
+        explorer::check(freed == 1, "a pool is freed once");
+        explorer::check(out == 0, "and has given back all by then");
+    }
 
   private:
     static constexpr unsigned objects = 4;
@@ -274,17 +287,94 @@ struct pool_that_goes {
         if (way == noria::way_home::last)
             free_all();
     }
+    void give_to_source(witness<Sync>& gone) {
+        gone.touch(8);
+        source.touch(8);
+        here[&gone - object] = false;
+        --out;
+    }
     void free_all() {
         bookkeeping.touch(9);
         for (auto& each : object)
-            each.touch(9);
+            if (here[&each - object])
+                give_to_source(each);
         ++freed;
     }
 
     noria::basic_recycler<witness<Sync>, Sync> pool;
     witness<Sync> object[objects]; // the last of them stays at home
     witness<Sync> bookkeeping;     // stands for what the pool is made of
-    unsigned freed = 0;            // by the last
+    witness<Sync> source;          // one at a time, in whatever thread
+    bool here[objects] = {true, true, true, true};
+    unsigned out = objects;
+    unsigned freed = 0; // by the last
+};
+
+// The whole pool over a source of three blocks: the owner allocates once more and goes, while two others free
+// what they were given. Only one thread at a time is in the source, and has seen what the one before it did;
+// and at the end the source has all.
+template <class Sync>
+struct pool_with_source {
+    static constexpr unsigned threads = 3;
+
+    pool_with_source() {
+        auto made = pool_type::create(source, 0, {.cache = 1, .refill = 1, .ring = 1});
+        explorer::check(made.has_value(), "there is memory for three");
+        pool.emplace(std::move(*made));
+        for (auto& each : out)
+            each = pool->allocate();
+    }
+
+    void thread(unsigned index) {
+        if (index != 0) {
+            out[index - 1]->release();
+            return;
+        }
+        {
+            const auto entered = pool->enter();
+            if (auto* const taken = pool->allocate())
+                taken->release();
+        }
+        pool.reset();
+    }
+
+    void finish() {
+        for (const bool free : source.free)
+            explorer::check(free, "each block comes back to the source");
+    }
+
+  private:
+    using pool_type = noria::basic_page_pool<Sync>;
+
+    struct block_list {
+        std::byte* take(unsigned) noexcept {
+            user.touch(1);
+            for (std::size_t i = 0; i != std::size(free); ++i)
+                if (free[i]) {
+                    free[i] = false;
+                    return bytes + i * page_bytes();
+                }
+            return nullptr;
+        }
+        void give(std::byte* block, unsigned) noexcept {
+            user.touch(2);
+            bool& at = free[static_cast<std::size_t>(block - bytes) / page_bytes()];
+            explorer::check(!at, "a block comes back once");
+            at = true;
+        }
+        bool has_block(unsigned) const noexcept { return true; }
+        std::uint64_t free_pages() const noexcept { return 0; }
+        std::uint32_t page_bytes() const noexcept { return noria::cache_line; }
+        std::span<std::byte> memory() const noexcept { return {const_cast<std::byte*>(bytes), sizeof bytes}; }
+
+        alignas(noria::cache_line) std::byte bytes[3 * noria::cache_line];
+        bool free[3] = {true, true, true};
+        witness<Sync> user; // whoever is in here
+    };
+
+    block_list source;
+    std::optional<pool_type> pool;
+    noria::basic_page<Sync>* out[2];
 };
 
 } // namespace bodies
