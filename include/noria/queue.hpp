@@ -10,6 +10,7 @@
 #include "noria/queue/geometry.hpp"
 #include "noria/queue/half_pages.hpp"
 #include "noria/queue/rx_queue.hpp"
+#include "noria/queue/shortage.hpp"
 #include "noria/queue/slot_table.hpp"
 #include "noria/queue/strategy.hpp"
 #include "noria/queue/supply.hpp"

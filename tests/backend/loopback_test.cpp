@@ -275,6 +275,20 @@ TEST(loopback, says_what_cannot_be_set_up) {
     EXPECT_TRUE(refused(strides, {.descriptors = 1024, .strides = {64, 1u << 16}})) << "2^26 completions";
 }
 
+TEST(loopback, has_room_for_all_completions_that_can_be_under_way) {
+    packet_card packets(eight_buffers);
+    EXPECT_EQ(packets.card->configure(eight_buffers)->completions, 8u);
+    stride_card strides(two_work_buffers);
+    EXPECT_EQ(strides.card->configure(two_work_buffers)->completions, 16u);
+    for (std::uint32_t n = 0; n != 4; ++n)
+        strides.post(n * 1024, n / 2, 1024);
+    const std::vector<std::byte> shortest(1);
+    for (std::uint32_t n = 0; n != 20; ++n)
+        strides.offer(shortest);
+    EXPECT_EQ(strides.card->step(), 16u) << "one a stride, and nobody has read one";
+    EXPECT_EQ(strides.reap().size(), 16u);
+}
+
 // A card that was a queue's before has forgotten all of it.
 TEST(loopback, begins_anew_when_it_is_set_up_again) {
     random_steps random;

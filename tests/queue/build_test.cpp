@@ -20,7 +20,7 @@ namespace {
 
 using namespace noria;
 
-enum class part { none, constructor, attaches, keeps_frame, heads, reads, build };
+enum class part { none, constructor, attaches, needs_head, on_shortage, heads, reads, build };
 
 // A builder that lacks one part.
 template <part Without, bool Throws = false>
@@ -28,7 +28,8 @@ struct build_without {
     explicit build_without(const rx_options&) noexcept
         requires(Without != part::constructor);
     static constexpr std::conditional_t<Without == part::attaches, part, bool> attaches{};
-    static constexpr std::conditional_t<Without == part::keeps_frame, part, bool> keeps_frame{};
+    static constexpr std::conditional_t<Without == part::needs_head, part, bool> needs_head{};
+    static constexpr std::conditional_t<Without == part::on_shortage, part, shortage> on_shortage{};
     static head_plan heads(const rx_options&) noexcept
         requires(Without != part::heads);
     std::uint32_t reads(std::uint32_t) noexcept
@@ -40,17 +41,21 @@ static_assert(receive_build<build_without<part::none>, hand_supply>);
 static_assert(!receive_build<build_without<part::none, true>, hand_supply>, "a data path does not throw");
 static_assert(!receive_build<build_without<part::constructor>, hand_supply> &&
               !receive_build<build_without<part::attaches>, hand_supply> &&
-              !receive_build<build_without<part::keeps_frame>, hand_supply> &&
+              !receive_build<build_without<part::needs_head>, hand_supply> &&
+              !receive_build<build_without<part::on_shortage>, hand_supply> &&
               !receive_build<build_without<part::heads>, hand_supply> &&
               !receive_build<build_without<part::reads>, hand_supply> &&
               !receive_build<build_without<part::build>, hand_supply>);
 static_assert(!receive_build<build_without<part::none>, fresh_buffers>, "it was written for one supply only");
 
 template <class Build>
-constexpr std::array<bool, 2> says{Build::attaches, Build::keeps_frame};
-static_assert(says<wrap> == std::array{true, true} && says<copy_all> == std::array{false, false});
-static_assert(says<copy_short> == std::array{true, true} && says<copy_head> == std::array{true, false});
-static_assert(says<pull_headers> == std::array{true, true});
+constexpr std::array<bool, 3> says{Build::attaches, Build::needs_head,
+                                   Build::on_shortage == shortage::leave_in_ring};
+static_assert(says<wrap> == std::array{true, false, true} &&
+              says<copy_all> == std::array{false, true, false});
+static_assert(says<copy_short> == std::array{true, false, true});
+static_assert(says<copy_head> == std::array{true, true, false});
+static_assert(says<pull_headers> == std::array{true, true, true});
 
 constexpr std::uint32_t page_bytes = 2048;
 

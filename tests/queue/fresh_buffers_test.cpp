@@ -125,6 +125,64 @@ TEST_F(fresh_buffers_of_four, a_dry_pool_leaves_a_hole_that_the_next_refill_fill
     EXPECT_EQ(device.posted.size(), 4u);
 }
 
+// Two frames: one that nobody took, and behind it one whose buffer is gone. The first one's goes on.
+TEST_F(fresh_buffers_of_four, a_hole_keeps_no_other_buffer_back_and_is_told) {
+    EXPECT_TRUE(supply->refill(device, dma));
+    std::vector<page*> gone;
+    while (page* each = pages->allocate())
+        gone.push_back(each);
+    ASSERT_EQ(supply->accept(filled(1), dma, gathered), accepted::piece);
+    supply->settle(gathered);
+    gathered.clear();
+    ASSERT_EQ(supply->accept(filled(2), dma, gathered), accepted::piece);
+    EXPECT_FALSE(supply->replaceable(gathered));
+    gone.push_back(&supply->take(gathered.pieces()[0]));
+    supply->settle(gathered);
+    const std::uint64_t dry = pages->dry();
+    EXPECT_FALSE(supply->refill(device, dma));
+    EXPECT_EQ(pages->dry(), dry + 1) << "one question is enough";
+    ASSERT_EQ(device.posted.size(), 5u);
+    EXPECT_EQ(device.posted[4].iova, device.posted[1].iova);
+    gone.front()->release();
+    EXPECT_TRUE(supply->refill(device, dma));
+    EXPECT_EQ(device.posted.size(), 6u);
+    for (std::size_t i = 1; i != gone.size(); ++i)
+        gone[i]->release();
+}
+
+TEST_F(fresh_buffers_of_four, a_frame_is_replaceable_when_no_slot_would_be_left_empty) {
+    supply->refill(device, dma); // seven pages: three are left
+    std::vector<page*> taken;
+    for (std::size_t n = 0; n != 4; ++n) {
+        gathered.clear();
+        ASSERT_EQ(supply->accept(filled(n), dma, gathered), accepted::piece);
+        EXPECT_EQ(supply->replaceable(gathered), n < 3);
+        taken.push_back(&supply->take(gathered.pieces()[0]));
+        supply->settle(gathered);
+    }
+    for (page* each : taken)
+        each->release();
+}
+
+TEST_F(fresh_buffers_of_four, posts_only_what_will_find_a_packet) {
+    EXPECT_FALSE(supply->refill(device, dma, {.packets = 3}));
+    EXPECT_EQ(device.posted.size(), 3u);
+    EXPECT_FALSE(supply->refill(device, dma, {.packets = 3}));
+    EXPECT_TRUE(supply->refill(device, dma, {.packets = 4}));
+    EXPECT_EQ(device.posted.size(), 4u);
+}
+
+TEST_F(fresh_buffers_of_four, a_page_is_pinned_when_no_slot_has_it) {
+    supply->refill(device, dma);
+    ASSERT_EQ(supply->accept(filled(2), dma, gathered), accepted::piece);
+    page& taken = *gathered.pieces()[0].under;
+    EXPECT_FALSE(supply->pins(taken));
+    static_cast<void>(supply->take(gathered.pieces()[0]));
+    supply->settle(gathered);
+    EXPECT_TRUE(supply->pins(taken));
+    taken.release();
+}
+
 TEST_F(fresh_buffers_of_four, what_the_device_does_not_take_is_mapped_once_all_the_same) {
     device.most_a_post = 0;
     for (int i = 0; i != 10; ++i)

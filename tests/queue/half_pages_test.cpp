@@ -126,6 +126,35 @@ TEST_F(half_pages_of_four, what_the_device_does_not_take_is_synced_once_all_the_
     EXPECT_EQ(dma.counters().syncs_for_device, 5u) << "the processor may have looked at it";
 }
 
+TEST_F(half_pages_of_four, a_page_is_wanted_only_where_the_other_half_is_held) {
+    supply->refill(device, dma);
+    page* const first = receive(0, true);
+    supply->refill(device, dma); // the other half, under the fifth post
+    std::vector<page*> gone;
+    while (page* each = pages->allocate())
+        gone.push_back(each);
+    frame gathered;
+    ASSERT_EQ(supply->accept({.id = device.posted[1].id, .length = 60}, dma, gathered), accepted::piece);
+    EXPECT_TRUE(supply->replaceable(gathered)) << "it turns over";
+    supply->settle(gathered);
+    gathered.clear();
+    ASSERT_EQ(supply->accept({.id = device.posted[4].id, .length = 60}, dma, gathered), accepted::piece);
+    EXPECT_FALSE(supply->replaceable(gathered));
+    EXPECT_TRUE(supply->pins(*first));
+    EXPECT_FALSE(supply->pins(*pages->page_of(memory.bytes().data() + 4096)));
+    page* const second = &supply->take(gathered.pieces()[0]);
+    supply->settle(gathered);
+    EXPECT_TRUE(supply->pins(*first)) << "no slot has it now";
+    EXPECT_FALSE(supply->refill(device, dma)) << "a hole";
+    EXPECT_EQ(iova(5), 4096u + 64) << "which keeps the other one not back";
+    for (page* each : gone)
+        each->release();
+    EXPECT_TRUE(supply->refill(device, dma));
+    EXPECT_EQ(device.posted.size(), 7u);
+    first->release();
+    second->release();
+}
+
 TEST_F(half_pages_of_four, a_half_that_nobody_took_is_posted_again) {
     supply->refill(device, dma);
     receive(0, false);

@@ -3,19 +3,17 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstring>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "noria/backend/replay.hpp"
 #include "support/devices.hpp"
+#include "support/every_strategy.hpp"
 #include "support/hostile_device.hpp"
 #include "support/random.hpp"
 #include "support/receive.hpp"
@@ -23,29 +21,6 @@
 namespace {
 
 using namespace noria;
-using testing::Types;
-
-using all_strategies = Types<per_packet, per_packet_copybreak, stride_copy, stride_attach, page_attach,
-                             build_around, stride_around, adaptive>;
-struct strategy_name {
-    template <class Strategy>
-    static std::string GetName(int n) {
-        static constexpr std::array names{
-            "per_packet",  "per_packet_copybreak", "stride_copy",   "stride_attach",
-            "page_attach", "build_around",         "stride_around", "adaptive"};
-        return names[static_cast<std::size_t>(n)];
-    }
-};
-
-rx_options options_for(std::uint32_t longest, std::uint32_t packets = 300,
-                       const receive_geometry& geometry = linux_geometry) {
-    return {.descriptors = 64, .packets = packets, .frame_bytes = longest, .geometry = geometry};
-}
-constexpr std::array geometries{linux_geometry, lean_geometry};
-
-result<region> memory_for(std::uint64_t bytes) {
-    return region::map({.bytes = bytes, .best = backing::plain_pages, .prefault = false});
-}
 
 template <class Strategy>
 class rx_queue_with : public testing::Test {
@@ -117,6 +92,8 @@ TYPED_TEST(rx_queue_with, counts_every_fault) {
             this->run(r, frames, random_steps::count(40, 10), 100);
             const std::uint64_t bad = r.queue().drops().of(drop_reason::device_error);
             EXPECT_EQ(r.queue().drops().dropped(), bad);
+            EXPECT_GE(r.queue().counters().wqe_err, bad) << "one a frame, or one for each of its buffers";
+            EXPECT_EQ(r.queue().counters().wqe_err != 0, some.error != 0);
             EXPECT_EQ(bad != 0, some.error != 0);
             EXPECT_EQ(r.lost() != 0, some.drop != 0);
             EXPECT_EQ(r.duplicates() != 0, some.duplicate != 0);
@@ -148,113 +125,11 @@ TYPED_TEST(rx_queue_with, the_same_seed_is_the_same_run) {
     EXPECT_NE(first, run(5));
 }
 
-// Packets cross to another thread and are freed there, while this one goes on receiving.
-TYPED_TEST(rx_queue_with, packets_may_be_freed_by_another_thread) {
-    for (const receive_geometry& geometry : geometries) {
-        const traffic frames(this->random, 9018);
-        typename TestFixture::rig_type r(options_for(9018, 300, geometry));
-        std::mutex between;
-        std::vector<typename TestFixture::rig_type::held_packet> handed_over;
-        std::atomic<bool> done = false;
-        std::atomic<std::uint32_t> out = 0;
-        std::thread other([&] {
-            std::vector<typename TestFixture::rig_type::held_packet> mine;
-            for (bool last = false; !last;) {
-                last = done.load(std::memory_order_acquire);
-                {
-                    const std::scoped_lock lock(between);
-                    mine.swap(handed_over);
-                }
-                for (auto& [packet, bytes] : mine) {
-                    EXPECT_TRUE(holds(*packet, bytes));
-                    packet.free(drop_reason::consumed);
-                    out.fetch_sub(1, std::memory_order_relaxed);
-                }
-                mine.clear();
-                std::this_thread::yield();
-            }
-        });
-        for (std::uint64_t i = 0; i != random_steps::count(200); ++i) {
-            for (int n = 0; n != 40; ++n)
-                r.offer(frames.any(this->random));
-            r.step();
-            r.poll(64, [&](packet_ptr packet, frame_bytes bytes) noexcept {
-                if (out.load(std::memory_order_relaxed) == 200) {
-                    packet.free(drop_reason::consumed);
-                    return;
-                }
-                out.fetch_add(1, std::memory_order_relaxed);
-                const std::scoped_lock lock(between);
-                handed_over.push_back({std::move(packet), bytes});
-            });
-        }
-        done.store(true, std::memory_order_release);
-        other.join();
-        r.settle();
-        r.expect_nothing_held();
-        EXPECT_EQ(r.queue().drops().dropped(), 0u);
-    }
-}
-
-// The device runs by itself, as hardware does; the two meet only in their rings.
-TYPED_TEST(rx_queue_with, the_device_may_run_on_its_own_thread) {
-    for (const receive_geometry& geometry : geometries) {
-        using strategy = TypeParam;
-        using card_type = backend::replay<strategy::supply::model>;
-        using queue_type = rx_queue<card_type, strategy>;
-        const traffic frames(this->random, 1514);
-        std::vector<backend::wire_frame> sent(50);
-        for (backend::wire_frame& each : sent)
-            each.bytes = frames.any(this->random);
-        const auto card = std::make_unique<card_type>(sent);
-        const rx_options options = options_for(1514, 300, geometry);
-        auto memory = memory_for(queue_type::region_bytes(options));
-        ASSERT_TRUE(memory);
-        auto queue = queue_type::create(*card, *memory, options);
-        ASSERT_TRUE(queue) << queue.error().advice;
-
-        const std::uint64_t enough = random_steps::count(20'000);
-        std::thread device([&] {
-            for (std::uint64_t moved = 0; moved < enough;) {
-                const std::uint32_t now = card->step(32);
-                moved += now;
-                if (now == 0)
-                    std::this_thread::yield();
-            }
-        });
-        std::uint64_t delivered = 0;
-        while (delivered < enough) {
-            const std::uint32_t done = queue->poll(64, [&](packet_ptr packet) noexcept {
-                if (!this->HasFailure()) {
-                    EXPECT_TRUE(holds(*packet, sent[delivered % sent.size()].bytes)) << "frame " << delivered;
-                }
-                ++delivered;
-                packet.free(drop_reason::consumed);
-            });
-            if (done == 0)
-                std::this_thread::yield();
-        }
-        device.join();
-        while (queue->poll(64, [&](packet_ptr packet) noexcept {
-            ++delivered;
-            packet.free(drop_reason::consumed);
-        }) != 0) {
-        }
-        EXPECT_EQ(card->card().missed(), 0u) << "replay.step puts no more on the wire than there is room for";
-        EXPECT_EQ(card->card().offered(), delivered + card->card().fifo_waiting());
-        EXPECT_EQ(queue->counters().delivered, delivered);
-        EXPECT_EQ(queue->counters().refused, 0u);
-        static_cast<void>(queue->poll(1, [](packet_ptr) noexcept {})); // posts what was used up last
-        EXPECT_EQ(queue->packets_out(), 0u);
-        EXPECT_EQ(queue->pinned_bytes(), 0u);
-    }
-}
-
 // The consumer keeps everything, and there are few packets. A strategy that keeps the frame loses nothing but
 // what the card misses; the others drop, and say so.
 TYPED_TEST(rx_queue_with, recovers_when_a_consumer_that_kept_all_packets_frees_them) {
     for (const receive_geometry& geometry : geometries) {
-        constexpr bool keeps = TypeParam::build::keeps_frame;
+        constexpr bool keeps = TypeParam::on_shortage == shortage::leave_in_ring;
         const traffic frames(this->random, 1514);
         typename TestFixture::rig_type r(options_for(1514, 32, geometry));
         for (int round = 0; round != 3; ++round) {
@@ -337,6 +212,7 @@ TYPED_TEST(rx_queue_with, drops_frames_that_are_longer_than_the_longest) {
     r.settle();
     EXPECT_EQ(r.delivered(), 200u);
     EXPECT_EQ(r.queue().drops().of(drop_reason::packet_too_big), 200u);
+    EXPECT_EQ(r.queue().counters().oversize, 200u);
     EXPECT_EQ(r.queue().drops().dropped(), 200u);
 }
 
@@ -593,6 +469,66 @@ TEST(rx_queue, a_waiting_frame_keeps_its_memory) {
     expect_waiting_frames_to_stay<strategy<half_pages, copy_short>>();
 }
 
+// A frame waits for a packet. What came out of the ring before it goes back to the device all the same, so
+// that it has somewhere to put what comes.
+TEST(rx_queue, posts_buffers_while_a_frame_waits) {
+    using device_type = scripted_device<buffer_model::per_packet>;
+    using queue_type = rx_queue<device_type, build_around>;
+    constexpr rx_options options{.descriptors = 8, .packets = 4, .frame_bytes = 1514};
+    auto memory = memory_for(queue_type::region_bytes(options));
+    device_type device;
+    auto queue = queue_type::create(device, *memory, options);
+    ASSERT_TRUE(queue);
+    std::vector<packet_ptr> held;
+    const auto hold = [&](packet_ptr packet) noexcept { held.push_back(std::move(packet)); };
+    EXPECT_EQ(queue->poll(64, hold), 0u);
+    ASSERT_EQ(device.posted.size(), 8u);
+    for (std::size_t i = 0; i != 5; ++i)
+        device.reports.push_back(
+            {.id = device.posted[i].id, .length = 60, .flags = completion::end_of_packet});
+    EXPECT_EQ(queue->poll(64, hold), 64u);
+    EXPECT_EQ(held.size(), 4u);
+    EXPECT_TRUE(queue->holds_back());
+    for (const std::uint32_t budget : {0u, 64u}) {
+        EXPECT_EQ(queue->poll(budget, hold), budget);
+        EXPECT_TRUE(queue->holds_back());
+        EXPECT_EQ(device.posted.size(), 12u) << "all but the buffer that the frame lies in";
+    }
+    held.pop_back();
+    EXPECT_EQ(queue->poll(64, hold), 1u);
+    EXPECT_EQ(held.size(), 4u);
+    EXPECT_EQ(queue->counters().held_back, 2u) << "a budget of nothing is no try";
+}
+
+// The oldest page that a packet holds, whatever the supply; posted ones do not count.
+template <class Strategy>
+void expect_pins_to_age() {
+    random_steps random;
+    receive_rig<Strategy> r({.descriptors = 64, .packets = 100, .frame_bytes = 1514, .track_ages = true});
+    const auto frame = random_bytes(random, 1000);
+    const auto receive = [&](nanoseconds now) {
+        r.queue().set_now(now);
+        r.offer(frame);
+        r.step();
+        r.poll(64, [&](packet_ptr packet, frame_bytes bytes) noexcept { r.hold(std::move(packet), bytes); });
+    };
+    r.queue().set_now(1000);
+    r.poll(0, [](packet_ptr, frame_bytes) noexcept {});
+    EXPECT_EQ(r.queue().oldest_pin_age(), 0u) << "all are posted, and none is held";
+    receive(1500);
+    EXPECT_EQ(r.held.size(), 1u);
+    EXPECT_EQ(r.queue().oldest_pin_age(), 500u) << "since its page was taken from the pool";
+    receive(1700);
+    EXPECT_EQ(r.queue().oldest_pin_age(), 700u);
+    r.free_all(random);
+    EXPECT_EQ(r.queue().oldest_pin_age(), 0u);
+}
+TEST(rx_queue, tells_how_old_the_oldest_pin_is) {
+    expect_pins_to_age<per_packet>();
+    expect_pins_to_age<build_around>();
+    expect_pins_to_age<stride_around>();
+}
+
 TEST(rx_queue, what_the_device_found_out_reaches_the_packet) {
     using device_type = scripted_device<buffer_model::per_packet>;
     using queue_type = rx_queue<device_type, build_around>;
@@ -669,6 +605,14 @@ struct coarse_device : scripted_device<buffer_model::striding> {
         return mine;
     }
 };
+struct forgetful_device : scripted_device<buffer_model::striding> {
+    result<receive_setup> configure(const receive_setup& wanted) noexcept {
+        receive_setup mine = wanted;
+        mine.completions -= missing;
+        return mine;
+    }
+    std::uint64_t missing = 1;
+};
 struct refusing_device : scripted_device<buffer_model::striding> {
     result<receive_setup> configure(const receive_setup&) noexcept {
         return make_error(std::errc::no_such_device, "the cable is out");
@@ -693,6 +637,22 @@ TEST(rx_queue, passes_on_what_the_device_says) {
     EXPECT_NE(what_create_says<coarse_device>().find("cannot cut memory"), std::string::npos);
     EXPECT_EQ(what_create_says<refusing_device>(), "the cable is out");
     EXPECT_EQ(what_create_says<unreachable_device>(), "the IOMMU is full");
+}
+
+// 8 work buffers of 1024 strides.
+TEST(rx_queue, asks_for_as_many_completions_as_there_are_strides) {
+    using queue_type = rx_queue<forgetful_device, stride_copy>;
+    constexpr rx_options options{.packets = 8};
+    auto memory = memory_for(queue_type::region_bytes(options));
+    forgetful_device device;
+    const auto made = queue_type::create(device, *memory, options);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code, std::errc::not_supported);
+    EXPECT_NE(std::strstr(made.error().advice, "fewer completions"), nullptr);
+    EXPECT_EQ(made.error().wanted, 8192u);
+    EXPECT_EQ(made.error().found, 8191u);
+    device.missing = 0;
+    EXPECT_TRUE(queue_type::create(device, *memory, options));
 }
 
 #if NORIA_CONTRACT == 2

@@ -57,6 +57,81 @@ TEST(slot_table, rings_no_doorbell_for_nothing) {
     EXPECT_EQ(made->waiting(), 64u);
 }
 
+// Slots that have their memory are posted past those that have none, in any order the two may lie in.
+TEST(slot_table, a_hole_keeps_no_other_slot_back) {
+    random_steps random;
+    for (std::uint64_t round = random_steps::count(300, 30); round-- != 0;) {
+        const std::uint32_t slots = 1 + random.below(80);
+        auto made = table::create(slots);
+        ASSERT_TRUE(made);
+        std::set<const memory*> holes;
+        for (std::uint32_t number = 0; number != slots; ++number)
+            if (random.one_in(3))
+                holes.insert(&made->buffer(number));
+        device_type device;
+        const auto prepare = [&](memory& of, buffer_post&) noexcept {
+            ++of.posts;
+            return !holes.contains(&of);
+        };
+        std::uint32_t last = slots + 1;
+        bool full = true;
+        while (made->waiting() != last) {
+            last = made->waiting();
+            full = made->post(device, prepare);
+        }
+        const std::uint32_t batch = slots / 4 == 0 ? 1 : slots / 4 < 16 ? slots / 4 : 16;
+        EXPECT_LT(made->waiting(), holes.size() + batch);
+        EXPECT_GE(made->waiting(), holes.size());
+        if (made->waiting() >= batch) {
+            EXPECT_EQ(made->waiting(), holes.size()) << "more than a batch waits: all that can be is posted";
+            EXPECT_FALSE(full);
+        } else {
+            EXPECT_EQ(full, true) << "less than a batch is not asked for";
+        }
+        for (const buffer_post& each : device.posted)
+            EXPECT_FALSE(holes.contains(&made->buffer(table::number_of(each.id))));
+        holes.clear(); // the memory is back
+        while (made->waiting() >= batch)
+            EXPECT_TRUE(made->post(device, prepare));
+        std::set<std::uint32_t> ids;
+        for (const buffer_post& each : device.posted)
+            EXPECT_TRUE(ids.insert(each.id).second) << "posted twice";
+        EXPECT_EQ(ids.size(), slots - made->waiting());
+    }
+}
+
+TEST(slot_table, posts_no_more_than_it_is_told) {
+    auto made = table::create(64);
+    ASSERT_TRUE(made);
+    device_type device;
+    const auto prepare = [](memory&, buffer_post&) noexcept { return true; };
+    EXPECT_FALSE(made->post(device, prepare, 0));
+    EXPECT_EQ(device.doorbells, 0u);
+    EXPECT_FALSE(made->post(device, prepare, 37));
+    EXPECT_EQ(device.posted.size(), 37u);
+    EXPECT_TRUE(made->post(device, prepare));
+    EXPECT_EQ(device.posted.size(), 53u) << "less than a batch is left";
+}
+
+TEST(slot_table, puts_a_packet_by_for_each_buffer_that_the_device_has) {
+    auto made = table::create(8);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->room_under({}), ~0u) << "packets do not matter";
+    EXPECT_EQ(made->room_under({.packets = 5}), 5u);
+    device_type device;
+    made->post(device, [](memory&, buffer_post&) noexcept { return true; }, 4);
+    EXPECT_EQ(made->room_under({.packets = 5}), 1u);
+    EXPECT_EQ(made->room_under({.packets = 4}), 0u);
+    EXPECT_EQ(made->room_under({.packets = 1}), 0u) << "the sum does not wrap";
+    frame gathered;
+    for (std::size_t i = 0; i != 2; ++i) {
+        ASSERT_NE(made->complete(device.posted[i].id), nullptr);
+        ASSERT_TRUE(gathered.add({}));
+        EXPECT_EQ(made->room_under({.gathered = &gathered, .packets = 5}), i + 1)
+            << "the frame wants one packet, however many buffers it has";
+    }
+}
+
 TEST(slot_table, an_id_is_good_once_and_not_the_next_time) {
     auto made = table::create(1);
     ASSERT_TRUE(made);

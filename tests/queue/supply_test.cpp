@@ -13,7 +13,20 @@ namespace {
 
 using namespace noria;
 
-enum class part { none, model, plan, create, setup, accept, take, settle, touch, posted_pages };
+enum class part {
+    none,
+    model,
+    plan,
+    create,
+    setup,
+    accept,
+    replaceable,
+    take,
+    settle,
+    touch,
+    posted_pages,
+    pins
+};
 
 // A supply that lacks one part.
 template <part Without, bool Throws = false>
@@ -27,6 +40,8 @@ struct supply_without {
         requires(Without != part::setup);
     accepted accept(const completion&, mapping&, frame&) noexcept(!Throws)
         requires(Without != part::accept);
+    bool replaceable(const frame&) const noexcept
+        requires(Without != part::replaceable);
     page& take(piece&) noexcept
         requires(Without != part::take);
     void settle(frame&) noexcept
@@ -35,6 +50,8 @@ struct supply_without {
         requires(Without != part::touch);
     std::uint32_t posted_pages() const noexcept
         requires(Without != part::posted_pages);
+    bool pins(const page&) const noexcept
+        requires(Without != part::pins);
 };
 static_assert(receive_supply<supply_without<part::none>>);
 static_assert(!receive_supply<supply_without<part::none, true>>, "a data path does not throw");
@@ -42,7 +59,9 @@ static_assert(!receive_supply<supply_without<part::model>> && !receive_supply<su
               !receive_supply<supply_without<part::create>> && !receive_supply<supply_without<part::setup>> &&
               !receive_supply<supply_without<part::accept>> && !receive_supply<supply_without<part::take>> &&
               !receive_supply<supply_without<part::settle>> && !receive_supply<supply_without<part::touch>> &&
-              !receive_supply<supply_without<part::posted_pages>>);
+              !receive_supply<supply_without<part::posted_pages>> &&
+              !receive_supply<supply_without<part::replaceable>> &&
+              !receive_supply<supply_without<part::pins>>);
 
 // A queue asks no more of its supply than the concept says.
 TEST(supply, the_archetype_is_enough_for_a_queue) {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/queue/work_buffers.hpp"
 
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "noria/queue/strategy.hpp"
 #include "support/devices.hpp"
 #include "support/memory_block.hpp"
+#include "support/receive.hpp"
 
 namespace {
 
@@ -46,6 +49,7 @@ TEST_F(two_work_buffers, plans_two_sets_of_pages_and_what_packets_hold) {
     const receive_setup setup = work_buffers::setup(options);
     EXPECT_EQ(setup.descriptors, 4u);
     EXPECT_EQ(setup.posts_per_work_buffer, 2u);
+    EXPECT_EQ(setup.completions, 16u) << "one a stride";
     EXPECT_EQ(setup.frame_offset, 0u) << "a frame may cross pages: there is no headroom in front of it";
     const receive_setup lean = work_buffers::setup({.geometry = lean_geometry});
     EXPECT_EQ(lean.frame_offset, 64u);
@@ -144,6 +148,58 @@ TEST_F(two_work_buffers, pages_are_taken_all_or_none) {
         each->release();
 }
 
+TEST_F(two_work_buffers, says_when_one_stays_empty_for_want_of_pages) {
+    EXPECT_TRUE(supply->refill(device, dma));
+    EXPECT_TRUE(supply->refill(device, dma)) << "none is idle";
+    std::vector<page*> gone;
+    while (page* each = pages->allocate())
+        gone.push_back(each);
+    const std::uint32_t id = device.posted[0].id;
+    ASSERT_EQ(accept(id, 0, 8, 600), accepted::piece);
+    page& kept = supply->take(gathered.pieces()[0]);
+    EXPECT_TRUE(supply->replaceable(gathered)) << "strides are used up one way or the other";
+    EXPECT_FALSE(supply->refill(device, dma));
+    kept.release();
+    EXPECT_TRUE(supply->refill(device, dma));
+    for (page* each : gone)
+        each->release();
+}
+
+// A frame that waits for a packet in a buffer that is used up: the others are posted, this one is not.
+TEST_F(two_work_buffers, a_frame_that_waits_keeps_its_pages_and_no_other_buffer) {
+    supply->refill(device, dma);
+    const std::uint32_t first = device.posted[0].id, second = device.posted[2].id;
+    ASSERT_EQ(accept(first, 0, 8, 0, completion::filler), accepted::filler);
+    ASSERT_EQ(accept(second, 0, 8, 600), accepted::piece);
+    page& under = *gathered.pieces()[0].under;
+    EXPECT_TRUE(supply->refill(device, dma, {.gathered = &gathered}));
+    EXPECT_EQ(device.posted.size(), 6u) << "one is posted again";
+    EXPECT_TRUE(supply->refill(device, dma, {.gathered = &gathered})) << "which is all there is to post";
+    EXPECT_EQ(device.posted.size(), 6u);
+    EXPECT_EQ(under.references(), 5u) << "not settled";
+    gathered.clear();
+    EXPECT_TRUE(supply->refill(device, dma, {.gathered = &gathered}));
+    EXPECT_EQ(device.posted.size(), 8u);
+}
+
+// Nor when its pages are the only ones that nobody has a reference to.
+TEST_F(two_work_buffers, a_frame_that_waits_keeps_its_pages_when_there_are_no_others) {
+    supply->refill(device, dma);
+    std::vector<page*> gone;
+    while (page* each = pages->allocate())
+        gone.push_back(each);
+    ASSERT_EQ(accept(device.posted[0].id, 0, 8, 600), accepted::piece);
+    gone.push_back(&supply->take(gathered.pieces()[0]));
+    ASSERT_EQ(accept(device.posted[2].id, 0, 8, 600), accepted::piece);
+    EXPECT_FALSE(supply->refill(device, dma, {.gathered = &gathered}));
+    EXPECT_EQ(device.posted.size(), 4u);
+    gathered.clear();
+    EXPECT_FALSE(supply->refill(device, dma, {.gathered = &gathered}));
+    EXPECT_EQ(device.posted.size(), 6u) << "there are pages for one of the two";
+    for (page* each : gone)
+        each->release();
+}
+
 TEST_F(two_work_buffers, goes_on_where_the_device_stopped_taking) {
     device.most_a_post = 1;
     for (std::size_t i = 1; i != 5; ++i) {
@@ -221,6 +277,80 @@ TEST(work_buffers, a_frame_has_headroom_where_its_work_buffer_is_one_page) {
     EXPECT_EQ(gathered.pieces()[0].truesize, 256u);
     EXPECT_EQ(accept(2, 1, 65), accepted::piece);
     EXPECT_TRUE(gathered.spoiled()) << "with the headroom it is longer than its stride";
+}
+
+// The worked numbers again, from the wire to the packet: a filler is what is left when a frame does not fit.
+struct worked {
+    stride_geometry strides;
+    std::uint32_t frame;
+    std::uint32_t packets; // in a work buffer of 256 KiB,
+    std::uint32_t filler;  // and the strides behind them
+};
+class work_buffers_on_a_card : public testing::TestWithParam<worked> {};
+
+TEST_P(work_buffers_on_a_card, hold_as_many_frames_as_the_arithmetic_says) {
+    const worked& row = GetParam();
+    random_steps random;
+    receive_geometry cut = linux_geometry;
+    cut.strides = row.strides;
+    receive_rig<stride_around> r({.packets = 64, .frame_bytes = row.frame, .geometry = cut});
+    const auto frame = random_bytes(random, row.frame);
+    constexpr std::uint32_t work_buffers = 10;                   // more than there are: they come round
+    const std::uint32_t frames = work_buffers * row.packets + 1; // the last one ends the tenth
+    const std::uint32_t offset =
+        work_buffers::setup({.frame_bytes = row.frame, .geometry = cut}).frame_offset;
+    for (std::uint32_t sent = 0; sent != frames;) {
+        for (std::uint32_t n = 0; n != 50 && sent != frames; ++n, ++sent)
+            r.offer(frame);
+        r.step();
+        r.poll(64, [&](packet_ptr packet, frame_bytes) noexcept {
+            EXPECT_EQ(packet->headroom(), offset);
+            packet.free(drop_reason::consumed);
+        });
+    }
+    r.settle();
+    const receive_counters& seen = r.queue().counters();
+    EXPECT_EQ(seen.delivered, frames);
+    EXPECT_EQ(seen.fillers, row.filler == 0 ? 0u : work_buffers);
+    EXPECT_EQ(seen.filler_strides, work_buffers * row.filler);
+    EXPECT_EQ(seen.wqe_err + seen.oversize + seen.buff_alloc_err + seen.refused, 0u);
+}
+constexpr stride_geometry jumbo = strides_for_mtu(9000), ethernet = strides_for_mtu(1500);
+INSTANTIATE_TEST_SUITE_P(worked_numbers, work_buffers_on_a_card,
+                         testing::Values(worked{jumbo, 64, 1024, 0}, worked{jumbo, 1514, 170, 4},
+                                         worked{jumbo, 9018, 28, 16}, worked{ethernet, 64, 128, 0},
+                                         worked{ethernet, 1514, 128, 0}),
+                         [](const auto& row) {
+                             return std::to_string(row.param.frame) + "_bytes_in_strides_of_" +
+                                    std::to_string(row.param.strides.stride_bytes);
+                         });
+
+TEST(work_buffers, a_frame_with_a_stride_to_itself_has_headroom_on_any_page) {
+    receive_geometry cut = linux_geometry;
+    cut.strides = ethernet;
+    const auto offset = [&](std::uint32_t longest) {
+        return work_buffers::setup({.frame_bytes = longest, .geometry = cut}).frame_offset;
+    };
+    EXPECT_EQ(offset(1514), 64u);
+    EXPECT_EQ(offset(2048 - 64 - 320), 64u);
+    EXPECT_EQ(offset(2048 - 64 - 320 + 1), 0u) << "it could go on in the next stride, on another page";
+}
+
+// An error is counted where the strides are, and costs its frame.
+TEST(work_buffers, what_the_device_calls_an_error_is_counted) {
+    random_steps random;
+    receive_rig<stride_around> r({.packets = 64, .frame_bytes = 1514}, {.error = 5});
+    const traffic frames(random, 1514);
+    for (int i = 0; i != 100; ++i) {
+        for (int n = 0; n != 20; ++n)
+            r.offer(frames.any(random));
+        r.step();
+        r.poll(64, [](packet_ptr packet, frame_bytes) noexcept { packet.free(drop_reason::consumed); });
+    }
+    r.settle();
+    EXPECT_GT(r.queue().counters().wqe_err, 100u);
+    EXPECT_EQ(r.queue().counters().wqe_err, r.queue().drops().of(drop_reason::device_error));
+    EXPECT_GT(r.queue().counters().filler_strides, r.queue().counters().fillers);
 }
 
 TEST(work_buffers, says_what_cannot_be_cut) {

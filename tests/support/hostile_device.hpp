@@ -56,8 +56,11 @@ class hostile_device {
         if (quiet)
             return 0;
         const std::uint32_t some = random_.below(static_cast<std::uint32_t>(completions.size()) + 1);
-        for (std::uint32_t i = 0; i != some; ++i)
-            take_note(completions[i] = make_up());
+        for (std::uint32_t i = 0; i != some; ++i) {
+            completions[i] = make_up();
+            completions[i].hash = static_cast<std::uint32_t>(made_ + i); // by which its packet is known again
+            take_note(completions[i]);
+        }
         made_ += some;
         return some;
     }
@@ -68,7 +71,18 @@ class hostile_device {
     std::uint64_t fillers() const { return fillers_; }
     std::uint64_t ends() const { return ends_; }
 
+    // The size that the packet of this hash must have; nothing if there must be none.
+    std::optional<std::uint64_t> size_of(std::uint32_t hash) const {
+        const auto known = frames_.find(hash);
+        return known == frames_.end() || !known->second.sound ? std::nullopt
+                                                              : std::optional(known->second.bytes);
+    }
+
   private:
+    struct told {
+        std::uint64_t bytes = 0;
+        bool sound = true; // no piece is longer than its room, nor damaged
+    };
     struct posted {
         std::uint32_t posts = 0; // all of a work buffer, or none of it is the device's
         std::uint32_t used = 0;  // strides
@@ -115,26 +129,37 @@ class hostile_device {
         return made;
     }
 
-    // Which of them an honest queue takes for good.
+    // Which of them an honest queue takes for good, and what frames they are the end of.
     void take_note(const noria::completion& made) {
         const auto known = has_.find(made.id);
         bool taken = known != has_.end();
+        bool fits = false; // the frame, or this piece of it, into what the device was given for it
         if (Model == noria::buffer_model::striding && taken) {
             posted& buffer = known->second;
             taken = buffer.posts == setup_.posts_per_work_buffer &&
                     made.offset == buffer.used * setup_.strides.stride_bytes && made.strides != 0 &&
                     made.strides <= setup_.strides.strides - buffer.used;
             buffer.used += taken ? made.strides : 0;
+            fits = std::uint64_t{setup_.frame_offset} + made.length <=
+                   std::uint64_t{made.strides} * setup_.strides.stride_bytes;
         } else if (taken) {
+            fits = made.length <= known->second.length;
             has_.erase(known);
         }
         const bool filler =
             Model == noria::buffer_model::striding && (made.flags & noria::completion::filler) != 0;
         refused_ += !taken;
         fillers_ += taken && filler;
-        ends_ +=
-            taken && !filler &&
-            (Model == noria::buffer_model::striding || (made.flags & noria::completion::end_of_packet) != 0);
+        if (!taken || filler)
+            return;
+        const bool ends = (made.flags & noria::completion::end_of_packet) != 0;
+        gathered_.bytes += made.length;
+        gathered_.sound = gathered_.sound && fits && (made.flags & noria::completion::error) == 0 &&
+                          (ends || Model != noria::buffer_model::striding);
+        if (ends || Model == noria::buffer_model::striding) {
+            ++ends_;
+            frames_[made.hash] = std::exchange(gathered_, {});
+        }
     }
 
   public:
@@ -145,6 +170,8 @@ class hostile_device {
     std::optional<noria::mapping> dma_;
     noria::receive_setup setup_;
     std::map<std::uint32_t, posted> has_;
+    told gathered_;                        // of the frame that has not ended
+    std::map<std::uint32_t, told> frames_; // by the hash of the completion that ended them
     std::vector<std::uint32_t> ids_;
     std::uint64_t made_ = 0, refused_ = 0, fillers_ = 0, ends_ = 0;
 };
@@ -170,6 +197,7 @@ std::uint64_t receive_from_hostile_device(Choices& choices, noria::region& memor
     while (device.made() < enough && !choices.used_up() && !testing::Test::HasFailure()) {
         static_cast<void>(queue.poll(choices.below(100), [&](noria::packet_ptr packet) noexcept {
             ASSERT_LE(packet->size(), bytes.size());
+            EXPECT_EQ(device.size_of(packet->info().hash), packet->size());
             EXPECT_GE(packet->truesize(), packet->size());
             EXPECT_TRUE(packet->copy_bits(0, std::span(bytes).first(packet->size())));
             EXPECT_EQ(std::count(bytes.begin(), bytes.begin() + packet->size(), device_type::mark),

@@ -24,10 +24,13 @@ class hand_supply {
         return {.descriptors = options.descriptors};
     }
     template <class Backend>
-    void refill(Backend&, noria::mapping&) noexcept {}
+    bool refill(Backend&, noria::mapping&, const noria::refill_terms&) noexcept {
+        return true;
+    }
     noria::accepted accept(const noria::completion&, noria::mapping&, noria::frame&) noexcept {
         return noria::accepted::refused;
     }
+    bool replaceable(const noria::frame&) const noexcept { return true; }
     noria::page& take(noria::piece& part) noexcept {
         part.taken = true;
         ++taken;
@@ -41,6 +44,7 @@ class hand_supply {
     }
     void touch(const noria::completion&, std::uint32_t) const noexcept {}
     std::uint32_t posted_pages() const noexcept { return 0; }
+    bool pins(const noria::page&) const noexcept { return true; }
 
     hand_supply(hand_supply&&) noexcept = default;
     hand_supply& operator=(hand_supply&&) = delete;

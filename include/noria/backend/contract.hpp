@@ -83,6 +83,9 @@ struct receive_setup {
     stride_geometry strides{};     // striding only
     std::uint32_t posts_per_work_buffer = 1;
     std::uint32_t frame_offset = 0; // striding only: bytes left free in front of each frame
+    // How many can be written before any is read: a device with room for fewer would have to stop or lose
+    // some. It answers with what it has room for.
+    std::uint64_t completions = 0;
 };
 
 // Says with static member constants what kind of device it is:

@@ -74,21 +74,21 @@ class loopback {
                               "a work buffer is valid strides on 1 to 1024 posts, and descriptors are whole "
                               "work buffers of them");
         setup_ = wanted;
-        // At worst a frame takes one stride: with room for that many completions their ring cannot run over.
         const std::uint64_t most =
             Model == buffer_model::striding
-                ? std::uint64_t{wanted.descriptors / wanted.posts_per_work_buffer} * wanted.strides.strides
+                ? wanted.strides.completions_needed(wanted.descriptors / wanted.posts_per_work_buffer)
                 : wanted.descriptors;
-        if (most > (1u << 24))
+        if (most > most_completions)
             return make_error(std::errc::invalid_argument,
                               "that many strides want more than 2^24 completions: use fewer work buffers");
+        setup_.completions = most;
         links_ = owned<links>::make(wanted.descriptors, static_cast<std::uint32_t>(most) + spare_completions);
         if (!links_ || !links_->ready())
             return make_error(std::errc::not_enough_memory,
                               "the system has no memory for the device's rings");
         links_->open();
         completion_room_ = posts_held_ = used_strides_ = 0; // what the last queue posted is gone with it
-        return wanted;
+        return setup_;
     }
 
     [[nodiscard]] std::uint32_t post(std::span<const buffer_post> posts) noexcept {
@@ -148,6 +148,7 @@ class loopback {
   private:
     static constexpr std::uint64_t first_iova = std::uint64_t{1} << 40;
     static constexpr std::uint32_t most_posts_per_frame = 64;
+    static constexpr std::uint32_t most_completions = 1u << 24;
     static constexpr std::uint32_t most_posts = 1024; // taken over at once: a work buffer, at most
     static constexpr std::uint32_t spare_completions =
         2 * (most_posts_per_frame + 2);                // for duplicates, and for looking ahead

@@ -173,7 +173,8 @@ template <clock_source Clock = tick_counter>
 class basic_adaptive_build {
   public:
     static constexpr bool attaches = true;
-    static constexpr bool keeps_frame = false;
+    static constexpr bool needs_head = false;
+    static constexpr shortage on_shortage = shortage::drop_and_recycle;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
         return detail::plan_heads(options, options.frame_bytes);

@@ -13,6 +13,7 @@
 #include "noria/packet/pull.hpp"
 #include "noria/queue/frame.hpp"
 #include "noria/queue/geometry.hpp"
+#include "noria/queue/shortage.hpp"
 #include "noria/queue/supply.hpp"
 
 // The second half of a strategy: how a frame in posted memory becomes a packet. Copy it, keep it, or some of
@@ -37,16 +38,18 @@ struct head_plan {
     std::array<size, packet_home::most_head_classes> sizes{};
 };
 
-// Requires: attaches, whether packets keep posted memory; keeps_frame, whether a frame that could not be
-// built stays in the ring for another try (else it is dropped); heads(options) -> head_plan; and build(frame,
-// supply, packets, counters) -> packet_ptr, null when memory ran out: then nothing was taken.
-// reads(frame bytes) is how many of them it will read, which are fetched ahead. It is made from the queue's
-// options. Optional: begin_poll(free pages, all pages) and end_poll(completions), around each poll.
+// Requires: attaches, whether packets keep posted memory; needs_head, whether there are frames that it cannot
+// build without a head of their own; on_shortage, what usually becomes of a frame that could not be built;
+// heads(options) -> head_plan; and build(frame, supply, packets, counters) -> packet_ptr, null when memory
+// ran out: then nothing was taken. reads(frame bytes) is how many of them it will read, which are fetched
+// ahead; all of them means that it copies the frame. It is made from the queue's options. Optional:
+// begin_poll(free pages, all pages) and end_poll(completions), around each poll.
 template <class Build, class Supply>
 concept receive_build = requires(Build& build, frame& gathered, Supply& supply, packet_pool& packets,
                                  build_counters& counters, const rx_options& options) {
     { Build::attaches } -> std::convertible_to<bool>;
-    { Build::keeps_frame } -> std::convertible_to<bool>;
+    { Build::needs_head } -> std::convertible_to<bool>;
+    { Build::on_shortage } -> std::convertible_to<shortage>;
     { Build::heads(options) } noexcept -> std::same_as<head_plan>;
     requires std::is_nothrow_constructible_v<Build, const rx_options&>;
     { build.reads(1514u) } noexcept -> std::same_as<std::uint32_t>;
@@ -136,7 +139,8 @@ template <class Supply>
 // Copies nothing: the packet is put around the frame where the device left it.
 struct wrap {
     static constexpr bool attaches = true;
-    static constexpr bool keeps_frame = true;
+    static constexpr bool needs_head = false;
+    static constexpr shortage on_shortage = shortage::leave_in_ring;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
         return detail::plan_heads(options, 0);
@@ -155,7 +159,8 @@ struct wrap {
 class copy_all {
   public:
     static constexpr bool attaches = false;
-    static constexpr bool keeps_frame = false;
+    static constexpr bool needs_head = true;
+    static constexpr shortage on_shortage = shortage::drop_and_recycle;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
         return detail::plan_heads(options, options.frame_bytes);
@@ -178,7 +183,8 @@ class copy_all {
 class copy_short {
   public:
     static constexpr bool attaches = true;
-    static constexpr bool keeps_frame = true;
+    static constexpr bool needs_head = false;
+    static constexpr shortage on_shortage = shortage::leave_in_ring;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
         return detail::plan_heads(options, options.geometry.copybreak);
@@ -207,7 +213,8 @@ class copy_short {
 class copy_head {
   public:
     static constexpr bool attaches = true;
-    static constexpr bool keeps_frame = false;
+    static constexpr bool needs_head = true;
+    static constexpr shortage on_shortage = shortage::drop_and_recycle;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
         return detail::plan_heads(options, options.geometry.small_head);
@@ -249,7 +256,8 @@ class copy_head {
 class pull_headers {
   public:
     static constexpr bool attaches = true;
-    static constexpr bool keeps_frame = true;
+    static constexpr bool needs_head = true;
+    static constexpr shortage on_shortage = shortage::leave_in_ring;
 
     [[nodiscard]] static head_plan heads(const rx_options& options) noexcept {
         return detail::plan_heads(options, options.geometry.small_head);

@@ -24,8 +24,11 @@ class fresh_buffers {
         return {bytes, std::uint64_t{options.descriptors} + (attaches ? options.packets : 0u)};
     }
     [[nodiscard]] static receive_setup setup(const rx_options& options) noexcept {
-        return {
-            .descriptors = options.descriptors, .strides = {}, .posts_per_work_buffer = 1, .frame_offset = 0};
+        return {.descriptors = options.descriptors,
+                .strides = {},
+                .posts_per_work_buffer = 1,
+                .frame_offset = 0,
+                .completions = options.descriptors};
     }
 
     [[nodiscard]] static result<fresh_buffers> create(page_pool& pages, const rx_options& options) noexcept {
@@ -43,20 +46,25 @@ class fresh_buffers {
     }
 
     template <class Backend>
-    void refill(Backend& backend, mapping& dma) noexcept {
-        slots_.post(backend, [&](whole& next, buffer_post& post) noexcept {
-            if (next.under == nullptr) {
-                next.under = pages_->allocate();
-                if (next.under == nullptr)
-                    return false;
-                ++posted_;
-            }
-            if (!std::exchange(next.mapped, true))
-                dma.map_buffer();
-            post.iova = dma.iova_of(next.under->data()) + headroom_;
-            post.length = room_in(*next.under);
-            return true;
-        });
+    bool refill(Backend& backend, mapping& dma, const refill_terms& terms = {}) noexcept {
+        bool dry = false; // asked once a refill
+        return slots_.post(
+            backend,
+            [&](whole& next, buffer_post& post) noexcept {
+                if (next.under == nullptr) {
+                    next.under = dry ? nullptr : pages_->allocate();
+                    dry = next.under == nullptr;
+                    if (dry)
+                        return false;
+                    ++posted_;
+                }
+                if (!std::exchange(next.mapped, true))
+                    dma.map_buffer();
+                post.iova = dma.iova_of(next.under->data()) + headroom_;
+                post.length = room_in(*next.under);
+                return true;
+            },
+            slots_.room_under(terms));
     }
 
     void touch(const completion& done, std::uint32_t bytes) const noexcept {
@@ -90,6 +98,10 @@ class fresh_buffers {
         return accepted::piece;
     }
 
+    [[nodiscard]] bool replaceable(const frame& gathered) const noexcept {
+        return pages_->free() >= slots_.size() - posted_ + gathered.pieces().size();
+    }
+
     [[nodiscard]] page& take(piece& part) noexcept {
         part.taken = true;
         return *part.under;
@@ -106,6 +118,12 @@ class fresh_buffers {
     }
 
     [[nodiscard]] std::uint32_t posted_pages() const noexcept { return posted_; }
+    [[nodiscard]] bool pins(const page& out) const noexcept {
+        for (std::uint32_t number = 0; number != slots_.size(); ++number)
+            if (slots_.buffer(number).under == &out)
+                return false;
+        return true;
+    }
 
   private:
     struct whole {

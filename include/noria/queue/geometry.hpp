@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
+#include "noria/core/bits.hpp"
+#include "noria/core/cacheline.hpp"
 #include "noria/memory/stride_pool.hpp"
 
 namespace noria::inline NORIA_ABI {
@@ -41,6 +44,27 @@ inline constexpr receive_geometry lean_jumbo_geometry{.page_bytes = 262144,
                                                       .small_head = 128,
                                                       .copybreak = 128};
 
+// The stride in which a frame of a link with that MTU lies alone, on one page, with headroom before it and
+// tail overhead behind it: so that a packet can be built around it (mlx5's linear mode). Around the payload
+// lie 22 bytes of Ethernet: header, VLAN tag, checksum. 0 where all that is more than a page, or than a
+// stride can be.
+[[nodiscard]] constexpr std::uint32_t
+linear_stride_bytes(std::uint32_t mtu, const receive_geometry& cut = linux_geometry) noexcept {
+    constexpr std::uint64_t ethernet = 22;
+    const std::uint64_t bytes =
+        round_up(ethernet + cut.headroom + mtu, std::uint64_t{cache_line}) + cut.tail_overhead;
+    const bool fits = bytes <= cut.page_bytes && bytes <= stride_geometry::longest_stride;
+    return fits ? static_cast<std::uint32_t>(std::bit_ceil(bytes)) : 0;
+}
+
+// A work buffer of `cut`, divided as mlx5 would for that MTU: in linear strides, or in short ones of 256.
+[[nodiscard]] constexpr stride_geometry
+strides_for_mtu(std::uint32_t mtu, const receive_geometry& cut = linux_geometry) noexcept {
+    const std::uint32_t linear = linear_stride_bytes(mtu, cut);
+    const std::uint32_t stride_bytes = linear != 0 ? linear : 256;
+    return {stride_bytes, cut.strides.work_buffer_bytes() / stride_bytes};
+}
+
 // What a receive queue is built for.
 struct rx_options {
     std::uint32_t descriptors =
@@ -48,6 +72,7 @@ struct rx_options {
     std::uint32_t packets = 4096;     // packets that can be alive at once
     std::uint32_t frame_bytes = 1514; // the longest frame
     receive_geometry geometry = linux_geometry;
+    bool track_ages = false; // for oldest_pin_age(): 8 bytes a page, and a store each time one is taken
 };
 
 } // namespace noria::inline NORIA_ABI

@@ -26,8 +26,11 @@ class half_pages {
         return {options.geometry.page_bytes, options.descriptors + held};
     }
     [[nodiscard]] static receive_setup setup(const rx_options& options) noexcept {
-        return {
-            .descriptors = options.descriptors, .strides = {}, .posts_per_work_buffer = 1, .frame_offset = 0};
+        return {.descriptors = options.descriptors,
+                .strides = {},
+                .posts_per_work_buffer = 1,
+                .frame_offset = 0,
+                .completions = options.descriptors};
     }
 
     [[nodiscard]] static result<half_pages> create(page_pool& pages, const rx_options& options) noexcept {
@@ -52,22 +55,27 @@ class half_pages {
     }
 
     template <class Backend>
-    void refill(Backend& backend, mapping& dma) noexcept {
-        slots_.post(backend, [&](half& next, buffer_post& post) noexcept {
-            if (next.under == nullptr) {
-                page* const fresh = pages_->allocate();
-                if (fresh == nullptr)
-                    return false;
-                fresh->start(full_bias);
-                next = {.under = fresh, .bias = full_bias};
-                ++posted_;
-            }
-            if (!std::exchange(next.synced, true)) // once, however often the device declines the post
-                dma.sync_for_device(half_bytes_);
-            post.iova = dma.iova_of(next.under->data()) + next.offset + headroom_;
-            post.length = room_;
-            return true;
-        });
+    bool refill(Backend& backend, mapping& dma, const refill_terms& terms = {}) noexcept {
+        bool dry = false; // asked once a refill
+        return slots_.post(
+            backend,
+            [&](half& next, buffer_post& post) noexcept {
+                if (next.under == nullptr) {
+                    page* const fresh = dry ? nullptr : pages_->allocate();
+                    dry = fresh == nullptr;
+                    if (dry)
+                        return false;
+                    fresh->start(full_bias);
+                    next = {.under = fresh, .bias = full_bias};
+                    ++posted_;
+                }
+                if (!std::exchange(next.synced, true)) // once, however often the device declines the post
+                    dma.sync_for_device(half_bytes_);
+                post.iova = dma.iova_of(next.under->data()) + next.offset + headroom_;
+                post.length = room_;
+                return true;
+            },
+            slots_.room_under(terms));
     }
 
     void touch(const completion& done, std::uint32_t bytes) const noexcept {
@@ -100,11 +108,18 @@ class half_pages {
         return accepted::piece;
     }
 
+    [[nodiscard]] bool replaceable(const frame& gathered) const noexcept {
+        std::uint32_t wanted = slots_.size() - posted_;
+        for (const piece& part : gathered.pieces())
+            wanted += held(slots_.buffer(part.slot)); // else it turns over
+        return pages_->free() >= wanted;
+    }
+
     [[nodiscard]] page& take(piece& part) noexcept {
         half& posted = slots_.buffer(part.slot);
         // Looked at before this half's reference goes out: the builder may be done with that before we
         // settle, and then the count would not tell whose the remaining one is.
-        posted.other_held = posted.under->references() != posted.bias;
+        posted.other_held = held(posted);
         part.taken = true;
         --posted.bias;
         return *part.under;
@@ -119,6 +134,12 @@ class half_pages {
     }
 
     [[nodiscard]] std::uint32_t posted_pages() const noexcept { return posted_; }
+    [[nodiscard]] bool pins(const page& out) const noexcept {
+        for (std::uint32_t number = 0; number != slots_.size(); ++number)
+            if (slots_.buffer(number).under == &out)
+                return held(slots_.buffer(number));
+        return true;
+    }
 
   private:
     struct half {
@@ -138,6 +159,9 @@ class half_pages {
         const std::uint32_t spare = cut.headroom + cut.tail_overhead;
         return cut.page_bytes / 2 > spare ? cut.page_bytes / 2 - spare : 1;
     }
+
+    // By a packet, and not only by us.
+    [[nodiscard]] static bool held(const half& of) noexcept { return of.under->references() != of.bias; }
 
     // This half is a packet's now. The other one is the device's next, unless a packet still has it as well.
     void turn_over(half& posted) noexcept {

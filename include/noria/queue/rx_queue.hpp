@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "noria/backend/contract.hpp"
+#include "noria/core/clock.hpp"
 #include "noria/core/owned.hpp"
 #include "noria/core/result.hpp"
 #include "noria/memory/page_pool.hpp"
@@ -17,19 +18,27 @@
 #include "noria/packet/packet_pool.hpp"
 #include "noria/queue/frame.hpp"
 #include "noria/queue/geometry.hpp"
+#include "noria/queue/shortage.hpp"
 #include "noria/queue/strategy.hpp"
 #include "noria/stats/drop_reason.hpp"
 
 namespace noria::inline NORIA_ABI {
 
-// What one receive queue has seen. Moved by its thread only.
+// What one receive queue has seen. Moved by its thread only. Where mlx5 counts the same its name is used.
+//
+//   buff_alloc_err = held_back + holes + frames dropped with no_memory
+//   oversize       = frames dropped with packet_too_big
 struct receive_counters {
-    std::uint64_t delivered = 0; // packets handed to the consumer
-    std::uint64_t bytes = 0;     // in them
-    std::uint64_t fillers = 0;
-    std::uint64_t refused = 0; // completions that named no buffer the device had
-    std::uint64_t held_back =
-        0; // polls that ended early because a packet could not be built: it stays in the ring
+    std::uint64_t delivered = 0;      // packets handed to the consumer
+    std::uint64_t bytes = 0;          // in them
+    std::uint64_t fillers = 0;        // completions that only use up strides,
+    std::uint64_t filler_strides = 0; // and how many these were
+    std::uint64_t refused = 0;        // completions that named no buffer the device had
+    std::uint64_t wqe_err = 0;        // completions with an error status, fillers too
+    std::uint64_t oversize = 0;       // frames longer than the longest, or in more pieces than a packet has
+    std::uint64_t held_back = 0;      // polls that ended early: a frame waits for memory
+    std::uint64_t holes = 0;          // refills that left a slot or a work buffer empty
+    std::uint64_t buff_alloc_err = 0; // times that memory was wanted and there was none
     build_counters built;
 };
 
@@ -42,6 +51,7 @@ template <receive_backend Backend, class Strategy>
 class rx_queue {
     using supply = typename Strategy::supply;
     using build = typename Strategy::build;
+    static constexpr shortage answer = Strategy::on_shortage;
     static_assert(supply::model == Backend::model,
                   "this strategy and this backend do not fit: what the strategy posts (buffers for "
                   "per_packet devices, work "
@@ -91,7 +101,7 @@ class rx_queue {
     // Takes up to `budget` completions off the device and hands each packet to consume(packet_ptr). The
     // number of completions worked off, fillers and bad ones too; less than the budget means that there was
     // no more. All of the budget also when a frame waits for memory: there is more, and polling again is what
-    // brings it.
+    // brings it. What becomes of frames when memory is short is the strategy's choice (see shortage).
     template <class Consumer>
         requires std::is_nothrow_invocable_v<Consumer&, packet_ptr>
     std::uint32_t poll(std::uint32_t budget, Consumer&& consume) noexcept {
@@ -127,6 +137,21 @@ class rx_queue {
     [[nodiscard]] std::uint64_t pages_allocated() const noexcept { return body_->pages->allocated(); }
     // Is a frame in the ring that could not be built yet?
     [[nodiscard]] bool holds_back() const noexcept { return body_->waiting; }
+
+    // The owner, with rx_options::track_ages. What time it is, say once a poll: the queue asks no clock. And
+    // how long ago the oldest page that a packet holds was taken from the pool: when it was posted the first
+    // time, and so not less than how long it has been held. 0 when none is. Heads are not looked at. For
+    // somebody who looks for a leak: O(pages x buffers) at worst.
+    void set_now(nanoseconds now) noexcept { body_->pages->set_now(now); }
+    [[nodiscard]] nanoseconds oldest_pin_age() const noexcept {
+        const body& q = *body_;
+        nanoseconds oldest = 0;
+        q.pages->outstanding([&](const page& out, nanoseconds age) noexcept {
+            if (age > oldest && q.source->pins(out))
+                oldest = age;
+        });
+        return oldest;
+    }
     [[nodiscard]] build& builder() noexcept { return body_->builder; }
 
   private:
@@ -141,14 +166,15 @@ class rx_queue {
 
         [[nodiscard]] error set_up(region& memory, const rx_options& options) noexcept {
             std::span<std::byte> left = memory.bytes();
-            const auto cut = [&](std::uint32_t page_bytes, std::uint64_t how_many) {
+            const auto cut = [&](std::uint32_t page_bytes, std::uint64_t how_many,
+                                 page_pool_options with = {}) {
                 const std::size_t bytes = page_bytes * how_many;
-                auto pool = page_pool::create(left.first(bytes), page_bytes);
+                auto pool = page_pool::create(left.first(bytes), page_bytes, with);
                 left = left.subspan(bytes);
                 return pool;
             };
             const page_plan plan = supply::plan(options, build::attaches);
-            auto made_pages = cut(plan.page_bytes, plan.pages);
+            auto made_pages = cut(plan.page_bytes, plan.pages, {.track_ages = options.track_ages});
             if (!made_pages)
                 return made_pages.error();
             pages.emplace(*std::move(made_pages));
@@ -186,6 +212,12 @@ class rx_queue {
                 configured->posts_per_work_buffer != wanted.posts_per_work_buffer)
                 return make_error(std::errc::not_supported,
                                   "the device cannot cut memory as this geometry asks: use one it can");
+            if (configured->completions < wanted.completions)
+                return make_error(std::errc::not_supported,
+                                  "the device has room for fewer completions (`found`) than can be on their "
+                                  "way at once (`wanted`): ask for fewer descriptors, fewer work buffers, or "
+                                  "longer strides",
+                                  wanted.completions, configured->completions);
             auto attached = device.attach(memory);
             if (!attached)
                 return attached.error();
@@ -215,13 +247,11 @@ class rx_queue {
     std::uint32_t work_off(std::uint32_t budget, Consumer& consume) noexcept {
         body& q = *body_;
         std::uint32_t done = 0;
-        if (q.waiting) {
-            if (budget == 0 || !finish(consume))
-                return budget;
+        if (q.waiting && budget != 0 && finish(consume))
             done = 1;
-        }
-        // Not before: a frame that waits may lie in a work buffer that would be given new pages.
-        q.source->refill(q.device, *q.dma);
+        refill();
+        if (q.waiting) // still: what came behind it has to wait as well
+            return budget;
         for (; done != budget; ++done) {
             if (q.next == q.reaped && !reap(budget - done))
                 break;
@@ -232,6 +262,17 @@ class rx_queue {
                 return budget;
         }
         return done;
+    }
+
+    void refill() noexcept {
+        body& q = *body_;
+        refill_terms terms{.gathered = &q.gathered};
+        if constexpr (answer == shortage::hole_in_ring)
+            terms.packets = q.packets->packets() - q.packets->in_flight();
+        if (!q.source->refill(q.device, *q.dma, terms)) [[unlikely]] {
+            ++q.counters.holes;
+            ++q.counters.buff_alloc_err;
+        }
     }
 
     [[nodiscard]] bool reap(std::uint32_t most) noexcept {
@@ -256,18 +297,22 @@ class rx_queue {
     template <class Consumer>
     [[nodiscard]] bool take_in(const completion& now, Consumer& consume) noexcept {
         body& q = *body_;
-        switch (q.source->accept(now, *q.dma, q.gathered)) {
-        case accepted::refused:
+        const accepted what = q.source->accept(now, *q.dma, q.gathered);
+        if (what == accepted::refused) {
             ++q.counters.refused;
             return true;
-        case accepted::filler:
-            ++q.counters.fillers;
-            return true;
-        case accepted::piece:
-            break;
         }
-        if ((now.flags & completion::error) != 0)
+        const bool bad = (now.flags & completion::error) != 0;
+        if (what == accepted::filler) {
+            ++q.counters.fillers;
+            q.counters.filler_strides += now.strides;
+            q.counters.wqe_err += bad;
+            return true;
+        }
+        if (bad) [[unlikely]] {
+            ++q.counters.wqe_err;
             q.gathered.spoil(drop_reason::device_error);
+        }
         const bool whole =
             supply::model == buffer_model::striding || (now.flags & completion::end_of_packet) != 0;
         if (!whole)
@@ -285,18 +330,23 @@ class rx_queue {
         body& q = *body_;
         packet_ptr made;
         if (!q.gathered.spoiled()) {
-            made = q.builder.build(q.gathered, *q.source, *q.packets, q.counters.built);
-            if (!made && build::keeps_frame) {
-                ++q.counters.held_back;
-                q.waiting = true;
-                return false;
-            }
-            if (!made)
+            if (leaves_no_hole())
+                made = q.builder.build(q.gathered, *q.source, *q.packets, q.counters.built);
+            if (!made) {
+                ++q.counters.buff_alloc_err;
+                if constexpr (answer == shortage::leave_in_ring) {
+                    ++q.counters.held_back;
+                    q.waiting = true;
+                    return false;
+                }
                 q.gathered.spoil(drop_reason::no_memory);
+            }
         }
         q.waiting = false;
-        if (q.gathered.spoiled())
+        if (q.gathered.spoiled()) {
             q.drops.count(q.gathered.why());
+            q.counters.oversize += q.gathered.why() == drop_reason::packet_too_big;
+        }
         q.source->settle(q.gathered);
         if (made) {
             q.gathered.label(*made);
@@ -306,6 +356,17 @@ class rx_queue {
         q.gathered.clear();
         if (made)
             consume(std::move(made));
+        return true;
+    }
+
+    // Where the ring is to stay full, a packet gets a frame's memory only if there is a page in its place.
+    [[nodiscard]] bool leaves_no_hole() noexcept {
+        if constexpr (answer == shortage::drop_and_recycle && build::attaches) {
+            body& q = *body_;
+            const std::uint32_t length = q.gathered.length();
+            const bool copied = length != 0 && q.builder.reads(length) >= length;
+            return copied || q.source->replaceable(q.gathered);
+        }
         return true;
     }
 

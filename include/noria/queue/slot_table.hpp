@@ -50,29 +50,45 @@ class slot_table {
         delete[] waiting_;
     }
 
-    // Posts waiting slots in batches. prepare(Buffer&, buffer_post&) fills in address and length; false ends
-    // the round: no memory, the slot stays a hole until the next one.
+    // Posts waiting slots in batches, at most `most`. prepare(Buffer&, buffer_post&) fills in address and
+    // length; false when there is no memory for this one, which stays a hole and keeps no other back. False
+    // when a slot that could have been posted is a hole now.
     template <class Backend, class Prepare>
-    void post(Backend& backend, Prepare&& prepare) noexcept {
+    bool post(Backend& backend, Prepare&& prepare, std::uint32_t most = ~0u) noexcept {
         while (waiting_count_ >= batch_) {
             std::array<buffer_post, refill_batch> posts;
+            const std::uint32_t limit = most < batch_ ? most : batch_;
             std::uint32_t ready = 0;
-            while (ready != batch_) {
-                slot& next = slots_[waiting_[waiting_count_ - 1 - ready]];
-                if (!prepare(next.buffer, posts[ready]))
+            while (ready != limit) {
+                const std::uint32_t place = waiting_count_ - 1 - ready;
+                if (!prepare(slots_[waiting_[place]].buffer, posts[ready]) &&
+                    !find_other(place, posts[ready], prepare))
                     break;
-                posts[ready].id = next.id;
+                posts[ready].id = slots_[waiting_[place]].id;
                 ++ready;
             }
             if (ready == 0)
-                return;
+                return false;
             const std::uint32_t taken = backend.post({posts.data(), ready});
             NORIA_EXPECTS(taken <= ready, "post says how many buffers it took: no more than it was offered");
             for (std::uint32_t i = 0; i != taken; ++i)
                 slots_[waiting_[--waiting_count_]].posted = true;
+            most -= taken;
             if (taken != batch_)
-                return;
+                return ready == batch_;
         }
+        return true;
+    }
+
+    // How many may be posted so that each buffer the device has finds a packet for what will be in it. A
+    // frame that is not whole yet wants one too.
+    [[nodiscard]] std::uint32_t room_under(const refill_terms& terms) const noexcept {
+        if (terms.packets == ~0u) [[likely]]
+            return ~0u;
+        const auto open =
+            terms.gathered == nullptr ? 0u : static_cast<std::uint32_t>(terms.gathered->pieces().size());
+        const std::uint32_t spoken_for = count_ - waiting_count_ - open + (open != 0);
+        return terms.packets > spoken_for ? terms.packets - spoken_for : 0;
     }
 
     // The buffer that a completion speaks of, which is from now on not the device's; null when it has no such
@@ -95,6 +111,7 @@ class slot_table {
         return number < count_ ? &slots_[number].buffer : nullptr;
     }
     [[nodiscard]] Buffer& buffer(std::uint32_t number) noexcept { return slots_[number].buffer; }
+    [[nodiscard]] const Buffer& buffer(std::uint32_t number) const noexcept { return slots_[number].buffer; }
     [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
     [[nodiscard]] std::uint32_t waiting() const noexcept { return waiting_count_; }
     [[nodiscard]] static constexpr std::uint32_t number_of(std::uint32_t id) noexcept {
@@ -109,6 +126,18 @@ class slot_table {
         std::uint32_t id = 0;
         bool posted = false;
     };
+
+    // A waiting slot below `place` that has its memory changes places with the hole there.
+    template <class Prepare>
+    [[nodiscard, gnu::cold]] bool find_other(std::uint32_t place, buffer_post& post,
+                                             Prepare& prepare) noexcept {
+        for (std::uint32_t i = place; i-- != 0;)
+            if (prepare(slots_[waiting_[i]].buffer, post)) {
+                std::swap(waiting_[i], waiting_[place]);
+                return true;
+            }
+        return false;
+    }
 
     slot* slots_ = nullptr;
     std::uint32_t* waiting_ = nullptr;

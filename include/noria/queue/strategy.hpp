@@ -5,18 +5,30 @@
 #include "noria/queue/build.hpp"
 #include "noria/queue/fresh_buffers.hpp"
 #include "noria/queue/half_pages.hpp"
+#include "noria/queue/shortage.hpp"
 #include "noria/queue/supply.hpp"
 #include "noria/queue/work_buffers.hpp"
 
 namespace noria::inline NORIA_ABI {
 
-// How frames become packets: what is posted to the device, and what comes of what it fills. Any supply goes
-// with any build; the names below are the pairs the field knows.
-template <receive_supply Supply, class Build>
+// How frames become packets: what is posted to the device, what comes of what it fills, and what happens when
+// memory runs out. Any supply goes with any build; the names below are the pairs the field knows, each with
+// the answer to a shortage that its drivers give.
+template <receive_supply Supply, class Build, shortage Answer = Build::on_shortage>
     requires receive_build<Build, Supply>
 struct strategy {
+    static_assert(
+        Answer != shortage::hole_in_ring || Supply::model == buffer_model::per_packet,
+        "hole_in_ring puts a packet by for each buffer it posts, and nobody knows how many frames a "
+        "work buffer will hold: take leave_in_ring or drop_and_recycle");
+    static_assert(Answer != shortage::hole_in_ring || !Build::needs_head,
+                  "hole_in_ring delivers every frame the device has taken, and this build also needs a head "
+                  "when the frame is there: take one that can do without (wrap, copy_short), or another "
+                  "answer to a shortage");
+
     using supply = Supply;
     using build = Build;
+    static constexpr shortage on_shortage = Answer;
 };
 
 //                                                          who does so

@@ -21,11 +21,20 @@ struct page_plan {
     std::uint64_t pages = 0;
 };
 
+// What a refill has to mind.
+struct refill_terms {
+    const frame* gathered = nullptr; // accepted and not settled: its memory stays as it is
+    std::uint32_t packets = ~0u;     // that can be made: no more buffers are posted than will find one
+};
+
 // The first half of a strategy: what is posted to the device, and when it can be posted again. One thread.
 // Requires: model; plan(options, attaches) -> page_plan; create(pages, options) -> result<Supply>;
-// setup(options) -> receive_setup; refill(backend, mapping); accept(completion, mapping, frame) -> accepted;
+// setup(options) -> receive_setup; refill(backend, mapping, refill_terms) -> bool, false when a place that
+// the device has for a buffer stays empty for want of memory; accept(completion, mapping, frame) -> accepted;
+// replaceable(frame), whether there is a page for each place that stays empty if packets keep the frame's;
 // take(piece) -> page&, a reference for a packet; settle(frame), when all that will be taken has been;
-// touch(completion, bytes), a prefetch of so much of the frame; posted_pages().
+// touch(completion, bytes), a prefetch of so much of the frame; posted_pages(); and pins(page), whether a
+// packet holds that page, which is out of its pool.
 template <class Supply>
 concept receive_supply =
     requires(Supply& supply, const Supply& fixed, page_pool& pages, const rx_options& options,
@@ -35,10 +44,12 @@ concept receive_supply =
         { Supply::create(pages, options) } noexcept -> std::same_as<result<Supply>>;
         { Supply::setup(options) } noexcept -> std::same_as<receive_setup>;
         { supply.accept(done, dma, gathered) } noexcept -> std::same_as<accepted>;
+        { fixed.replaceable(gathered) } noexcept -> std::same_as<bool>;
         { supply.take(part) } noexcept -> std::same_as<page&>;
         { supply.settle(gathered) } noexcept;
         { fixed.touch(done, 0u) } noexcept;
         { fixed.posted_pages() } noexcept -> std::same_as<std::uint32_t>;
+        { fixed.pins(*part.under) } noexcept -> std::same_as<bool>;
     };
 
 // Asks for the lines of [first, first + bytes) ahead of their use; at least one.

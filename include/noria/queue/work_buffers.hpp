@@ -39,7 +39,8 @@ class work_buffers {
         return {.descriptors = cut.work_buffers * pages_each,
                 .strides = cut.strides,
                 .posts_per_work_buffer = pages_each,
-                .frame_offset = frame_offset(options)};
+                .frame_offset = frame_offset(options),
+                .completions = cut.strides.completions_needed(cut.work_buffers)};
     }
 
     [[nodiscard]] static result<work_buffers> create(page_pool& pages, const rx_options& options) noexcept {
@@ -58,13 +59,17 @@ class work_buffers {
     }
 
     template <class Backend>
-    void refill(Backend& backend, mapping& dma) noexcept {
+    bool refill(Backend& backend, mapping& dma, const refill_terms& terms = {}) noexcept {
+        const bool waits = terms.gathered != nullptr && !terms.gathered->pieces().empty();
+        const std::uint32_t in_use = waits ? terms.gathered->pieces()[0].slot : stride_pool::none;
         for (;;) {
             if (unposted_ == stride_pool::none) {
-                unposted_ = strides_.prepare();
+                if (!strides_.has_idle(in_use))
+                    return true;
+                unposted_ = strides_.prepare(in_use);
                 next_page_ = 0;
                 if (unposted_ == stride_pool::none)
-                    return;
+                    return false;
                 posted_ += strides_.pages_each();
             }
             while (next_page_ != strides_.pages_each()) {
@@ -80,7 +85,7 @@ class work_buffers {
                               "post says how many buffers it took: no more than it was offered");
                 next_page_ += taken;
                 if (taken != ready)
-                    return;
+                    return true;
             }
             unposted_ = stride_pool::none;
         }
@@ -127,6 +132,9 @@ class work_buffers {
         return accepted::piece;
     }
 
+    // A frame's strides are used up, whoever has them then.
+    [[nodiscard]] static bool replaceable(const frame&) noexcept { return true; }
+
     [[nodiscard]] page& take(piece& part) noexcept {
         part.taken = true;
         return strides_.take(part.slot, part.number);
@@ -135,16 +143,20 @@ class work_buffers {
     void settle(frame&) noexcept {}
 
     [[nodiscard]] std::uint32_t posted_pages() const noexcept { return posted_; }
+    [[nodiscard]] bool pins(const page& out) const noexcept { return strides_.pins(out); }
 
   private:
     work_buffers(stride_pool&& strides, const rx_options& options) noexcept
         : strides_(std::move(strides)), frame_offset_(frame_offset(options)) {}
 
-    // Headroom fits in front of each frame only where a frame has a stride run to itself in one page.
+    // Headroom fits in front of each frame only where a frame has a stride run to itself in one page: when
+    // there is but one page, or when each frame has one stride (see linear_stride_bytes).
     [[nodiscard]] static std::uint32_t frame_offset(const rx_options& options) noexcept {
-        return options.geometry.strides.work_buffer_bytes() == options.geometry.page_bytes
-                   ? options.geometry.headroom
-                   : 0;
+        const receive_geometry& cut = options.geometry;
+        const bool one_page = cut.strides.work_buffer_bytes() == cut.page_bytes;
+        const bool linear =
+            std::uint64_t{cut.headroom} + options.frame_bytes + cut.tail_overhead <= cut.strides.stride_bytes;
+        return one_page || linear ? cut.headroom : 0;
     }
 
     stride_pool strides_;
