@@ -18,6 +18,8 @@ class basic_page;
 template <class Sync>
 class basic_page_pool;
 template <class Sync>
+class basic_page_fragments;
+template <class Sync>
 class basic_stride_pool;
 class region;
 class mapping;
@@ -27,6 +29,11 @@ struct watermarks;
 class packet;
 class packet_ptr;
 class packet_pool;
+
+class loss_ledger;
+class net_dev_row;
+struct exported_queue;
+struct softnet_row;
 
 struct buffer_post;
 struct completion;
