@@ -2,6 +2,7 @@
 #include "noria/poll/poller.hpp"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -11,83 +12,17 @@
 
 #include <rapidcheck/gtest.h>
 
+#include "support/poll_source.hpp"
+
 namespace {
 
 using noria::poll_budget;
-using noria::poll_ref;
+using noria::poll_instance;
 using noria::poll_report;
 
-// What the concept asks for and nothing more: it cannot be copied, compared or made out of nothing.
-class archetype {
-  public:
-    static archetype make() { return archetype(0); }
-    archetype(const archetype&) = delete;
-    archetype& operator=(const archetype&) = delete;
-    void operator&() const = delete; // an address is taken with std::addressof or not at all
-    std::uint32_t poll(std::uint32_t) noexcept { return 0; }
-    bool rearm() noexcept { return true; }
-
-  private:
-    explicit archetype(int) {}
-};
-
-struct throwing {
-    std::uint32_t poll(std::uint32_t) { return 0; }
-    bool rearm() noexcept { return true; }
-};
-struct without_rearm {
-    std::uint32_t poll(std::uint32_t) noexcept { return 0; }
-};
-struct signed_count {
-    int poll(std::uint32_t) noexcept { return 0; }
-    bool rearm() noexcept { return true; }
-};
-
-static_assert(noria::pollable<archetype>);
-static_assert(!noria::pollable<throwing>);
-static_assert(!noria::pollable<without_rearm>);
-static_assert(!noria::pollable<signed_count>);
-static_assert(!std::is_constructible_v<poll_ref, archetype&&>, "a reference to a temporary would dangle");
-static_assert(!std::is_constructible_v<poll_ref, const archetype&>);
-static_assert(!std::is_constructible_v<poll_ref, int&>);
-static_assert(std::is_trivially_copyable_v<poll_ref> && sizeof(poll_ref) == 3 * sizeof(void*));
 static_assert(!std::is_copy_constructible_v<noria::poller>);
 
-template <std::size_t Capacity = 64>
-using timed_poller = noria::basic_poller<{.capacity = Capacity}, noria::manual_clock&>;
-
-// A queue of packets and what happened to it.
-struct source {
-    std::uint32_t waiting = 0;
-    std::uint32_t slips_in = 0; // arrives between an empty poll and the next rearm
-    noria::manual_clock* clock = nullptr;
-    noria::nanoseconds time_per_poll = 0;
-    std::uint32_t polls = 0;
-    std::uint32_t rearms = 0;
-
-    std::uint32_t poll(std::uint32_t budget) noexcept {
-        ++polls;
-        if (clock != nullptr)
-            clock->advance(time_per_poll);
-        const std::uint32_t done = std::min(budget, waiting);
-        waiting -= done;
-        return done;
-    }
-    bool rearm() noexcept {
-        ++rearms;
-        waiting += slips_in;
-        return std::exchange(slips_in, 0) == 0;
-    }
-};
-
-TEST(Poller, TakesAnArchetype) {
-    archetype quiet = archetype::make();
-    noria::poller poller;
-    EXPECT_TRUE(poller.schedule(quiet));
-    EXPECT_EQ(poller.cycle(), (poll_report{0, 1, false}));
-    EXPECT_EQ(poller.scheduled(), 0u);
-    EXPECT_FALSE(poller.cancel(quiet));
-}
+using timed_poller = noria::basic_poller<noria::manual_clock&>;
 
 TEST(Poller, AnEmptyCycleDoesNothing) {
     noria::poller poller;
@@ -96,9 +31,10 @@ TEST(Poller, AnEmptyCycleDoesNothing) {
 
 TEST(Poller, LessThanTheWeightIsDoneAndRearmed) {
     noria::manual_clock clock;
-    timed_poller<> poller({}, clock);
-    source small{.waiting = 63};
-    ASSERT_TRUE(poller.schedule(small));
+    timed_poller poller({}, clock);
+    poll_source small{.waiting = 63};
+    poll_instance small_rx(poller, small);
+    small_rx.schedule();
     EXPECT_EQ(poller.cycle(), (poll_report{63, 1, false}));
     EXPECT_EQ(small.rearms, 1u);
     EXPECT_EQ(poller.scheduled(), 0u);
@@ -106,55 +42,66 @@ TEST(Poller, LessThanTheWeightIsDoneAndRearmed) {
 
 TEST(Poller, TheWholeWeightGoesToTheTailAndIsNotRearmed) {
     noria::manual_clock clock;
-    timed_poller<> poller({}, clock);
-    source exact{.waiting = 64};
-    ASSERT_TRUE(poller.schedule(exact));
+    timed_poller poller({}, clock);
+    poll_source exact{.waiting = 64};
+    poll_instance exact_rx(poller, exact);
+    exact_rx.schedule();
     EXPECT_EQ(poller.cycle(), (poll_report{64, 2, false})) << "only the second turn finds it empty";
     EXPECT_EQ(exact.rearms, 1u);
 }
 
 TEST(Poller, ABusyInstanceIsCutOffByTheBudgetAndKeptScheduled) {
     noria::manual_clock clock;
-    timed_poller<> poller({}, clock);
-    source busy{.waiting = 1'000'000};
-    ASSERT_TRUE(poller.schedule(busy));
+    timed_poller poller({}, clock);
+    poll_source busy{.waiting = 1'000'000};
+    poll_instance busy_rx(poller, busy);
+    busy_rx.schedule();
     EXPECT_EQ(poller.cycle(), (poll_report{320, 5, true})) << "300 is looked at after whole weights";
     EXPECT_EQ(busy.rearms, 0u);
     EXPECT_EQ(poller.scheduled(), 1u);
     EXPECT_EQ(poller.time_squeeze(), 1u);
+    poller.disable(busy_rx);
 }
 
 TEST(Poller, ABusyInstanceDoesNotStarveAQuietOne) {
     noria::manual_clock clock;
-    timed_poller<> poller({}, clock);
-    source busy{.waiting = 1'000'000};
-    source quiet{.waiting = 1};
-    ASSERT_TRUE(poller.schedule(busy));
-    ASSERT_TRUE(poller.schedule(quiet));
+    timed_poller poller({}, clock);
+    poll_source busy{.waiting = 1'000'000};
+    poll_instance busy_rx(poller, busy);
+    poll_source quiet{.waiting = 1};
+    poll_instance quiet_rx(poller, quiet);
+    busy_rx.schedule();
+    quiet_rx.schedule();
     EXPECT_EQ(poller.cycle(), (poll_report{64 + 1 + 4 * 64, 6, true}));
     EXPECT_EQ(quiet.rearms, 1u);
+    poller.disable(busy_rx);
 }
 
 TEST(Poller, TimeIsLookedAtAfterATurnAndCountsOnceACycle) {
     noria::manual_clock clock;
-    timed_poller<> poller({}, clock);
-    source slow{.waiting = 1'000, .clock = &clock, .time_per_poll = 1'000'000};
-    source slower{.waiting = 1'000, .clock = &clock, .time_per_poll = 5'000'000};
-    ASSERT_TRUE(poller.schedule(slow));
-    ASSERT_TRUE(poller.schedule(slower));
+    timed_poller poller({}, clock);
+    poll_source slow{.waiting = 1'000, .clock = &clock, .time_per_poll = 1'000'000};
+    poll_instance slow_rx(poller, slow);
+    poll_source slower{.waiting = 1'000, .clock = &clock, .time_per_poll = 5'000'000};
+    poll_instance slower_rx(poller, slower);
+    slow_rx.schedule();
+    slower_rx.schedule();
     EXPECT_EQ(poller.cycle(), (poll_report{128, 2, true})) << "6 ms: late, but each turn is whole";
     EXPECT_EQ(poller.time_squeeze(), 1u);
     EXPECT_EQ(poller.cycle().polls, 2u);
     EXPECT_EQ(poller.time_squeeze(), 2u);
     EXPECT_EQ(poller.work_done(), 256u);
     EXPECT_EQ(poller.polls(), 4u);
+    poller.disable(slow_rx);
+    poller.disable(slower_rx);
 }
 
 TEST(Poller, WorkThatSlipsInBeforeRearmingIsSeen) {
     noria::manual_clock clock;
-    timed_poller<> poller({}, clock);
-    source racy{.waiting = 3, .slips_in = 2};
-    ASSERT_TRUE(poller.schedule(racy));
+    timed_poller poller({}, clock);
+    poll_source racy{.waiting = 3, .slips_in = 2};
+    poll_instance racy_rx(poller, racy);
+    racy_rx.schedule();
     EXPECT_EQ(poller.cycle(), (poll_report{5, 2, false}));
     EXPECT_EQ(racy.rearms, 2u);
 }
@@ -167,65 +114,63 @@ TEST(Poller, AnInstanceThatNeverSleepsCannotHoldTheThread) {
         bool rearm() noexcept { return false; }
     } instance;
     noria::manual_clock clock;
-    timed_poller<> poller({}, clock);
-    ASSERT_TRUE(poller.schedule(instance));
+    timed_poller poller({}, clock);
+    poll_instance instance_rx(poller, instance);
+    instance_rx.schedule();
     EXPECT_EQ(poller.cycle(), (poll_report{0, 300, true}));
+    poller.disable(instance_rx);
 }
 
-TEST(Poller, SchedulingTwiceIsOnce) {
-    source twice{.waiting = 1};
+// 10,000 instances that have nothing to say are nowhere: the list is of those who called.
+TEST(Poller, KnowsOnlyWhoCalled) {
     noria::poller poller;
-    ASSERT_TRUE(poller.schedule(twice));
-    ASSERT_TRUE(poller.schedule(twice));
+    poll_source source{.waiting = 1};
+    std::deque<poll_instance> many;
+    for (int i = 0; i != 10'000; ++i)
+        many.emplace_back(poller, source);
+    EXPECT_FALSE(poller.pending());
+    many[9'876].schedule();
     EXPECT_EQ(poller.scheduled(), 1u);
-    EXPECT_EQ(poller.cycle().polls, 1u);
+    EXPECT_EQ(poller.cycle(), (poll_report{1, 1, false}));
+    for (poll_instance& each : many)
+        each.schedule();
+    EXPECT_EQ(poller.scheduled(), 10'000u);
+    while (poller.pending())
+        (void)poller.cycle();
+    EXPECT_EQ(source.polls, 10'001u);
 }
 
-TEST(Poller, AFullListSaysSoAndStillTurns) {
-    noria::manual_clock clock;
-    timed_poller<2> poller({.packets = 6, .weight = 1}, clock);
-    source first{.waiting = 100};
-    source second{.waiting = 100};
-    source third;
-    ASSERT_TRUE(poller.schedule(first));
-    ASSERT_TRUE(poller.schedule(second));
-    EXPECT_FALSE(poller.schedule(third));
-    EXPECT_TRUE(poller.schedule(second)) << "it is there already";
-    EXPECT_EQ(poller.cycle(), (poll_report{6, 6, true}));
-    EXPECT_EQ(first.polls, 3u);
-    EXPECT_EQ(second.polls, 3u);
-    EXPECT_TRUE(poller.cancel(first));
-    EXPECT_TRUE(poller.schedule(third));
+TEST(Poller, ArmsAUsersLoopOnlyWhileThereIsNothingToDo) {
+    noria::poller poller;
+    poll_source busy{.waiting = 1'000};
+    poll_instance busy_rx(poller, busy);
+    int calls = 0;
+    const noria::poll_waker waker{[](void* count) noexcept { ++*static_cast<int*>(count); }, &calls};
+    ASSERT_TRUE(poller.arm(waker));
+    busy_rx.schedule();
+    EXPECT_EQ(calls, 1);
+    EXPECT_FALSE(poller.arm(waker)) << "it is in the inbox";
+    EXPECT_TRUE(poller.cycle().squeezed);
+    EXPECT_FALSE(poller.arm(waker)) << "it is in the list";
+    while (poller.pending())
+        (void)poller.cycle();
+    EXPECT_TRUE(poller.arm(waker));
+    EXPECT_TRUE(poller.disarm());
+    EXPECT_EQ(calls, 1);
 }
 
-// What an instance arms may go off at once, on this very thread, before rearm returns.
-TEST(Poller, ACallDuringRearmIsNotLost) {
-    struct eager {
-        noria::poller* poller;
-        bool fires_in_poll;
-        int polls = 0;
-        int rearms = 0;
-        std::uint32_t poll(std::uint32_t) noexcept {
-            if (++polls == 1 && fires_in_poll) {
-                EXPECT_TRUE(poller->schedule(*this));
-            }
-            return 0;
-        }
-        bool rearm() noexcept {
-            if (++rearms == 1 && !fires_in_poll) {
-                EXPECT_TRUE(poller->schedule(*this));
-            }
-            return true;
-        }
-    };
-    for (const bool fires_in_poll : {false, true}) {
-        noria::poller poller;
-        eager instance{&poller, fires_in_poll};
-        ASSERT_TRUE(poller.schedule(instance));
-        EXPECT_EQ(poller.cycle().polls, 2u);
-        EXPECT_EQ(instance.rearms, fires_in_poll ? 1 : 2);
-        EXPECT_EQ(poller.scheduled(), 0u);
-    }
+TEST(Poller, DisablesWhatWaitsWithoutATurn) {
+    noria::poller poller;
+    poll_source first{.waiting = 1}, second{.waiting = 1}, third{.waiting = 1};
+    poll_instance first_rx(poller, first), second_rx(poller, second), third_rx(poller, third);
+    for (poll_instance* each : {&first_rx, &second_rx, &third_rx})
+        each->schedule();
+    poller.disable(second_rx);
+    poller.disable(third_rx); // the last in the list
+    third_rx.enable();
+    EXPECT_EQ(poller.scheduled(), 2u);
+    EXPECT_EQ(poller.cycle(), (poll_report{2, 2, false}));
+    EXPECT_EQ(second.polls, 0u);
 }
 
 #if NORIA_CONTRACT == 2
@@ -236,34 +181,40 @@ TEST(PollerDeathTest, HoldsPollsToTheContract) {
     } too_much;
     struct nested {
         noria::poller* poller;
-        bool cancels;
+        poll_instance* self = nullptr;
         std::uint32_t poll(std::uint32_t) noexcept {
-            return cancels ? poller->cancel(*this) : poller->cycle().work_done;
+            if (self != nullptr)
+                poller->disable(*self);
+            return poller->cycle().work_done;
         }
         bool rearm() noexcept { return true; }
     };
     noria::poller poller;
-    ASSERT_TRUE(poller.schedule(too_much));
+    poll_instance greedy_rx(poller, too_much);
+    greedy_rx.schedule();
     EXPECT_DEATH((void)poller.cycle(), "honour its argument");
-    ASSERT_TRUE(poller.cancel(too_much));
-    nested inside{&poller, false};
-    ASSERT_TRUE(poller.schedule(inside));
+    poller.disable(greedy_rx);
+    nested inside{&poller};
+    poll_instance rx(poller, inside);
+    rx.schedule();
     EXPECT_DEATH((void)poller.cycle(), "return instead");
-    inside.cancels = true;
-    EXPECT_DEATH((void)poller.cycle(), "cannot be cancelled");
+    inside.self = &rx;
+    EXPECT_DEATH((void)poller.cycle(), "inside its own turn");
+    poller.disable(rx);
     EXPECT_DEATH(noria::poller({.weight = 0}), "polls nothing");
 }
 #endif
 
-// One turn as the script has it, the same for the poller and for its model.
+// ---- against a model, on one thread: several instances, two pollers ----
+
+// One turn as the script has it, the same for the pollers and for their model.
 struct step {
     std::uint32_t work;
     bool armed;
     noria::nanoseconds time;
     std::optional<std::size_t> calls; // schedules that instance in the middle of its poll
 };
-constexpr std::size_t instances = 5;
-constexpr std::size_t capacity = 4;
+constexpr std::size_t instances = 5, pollers = 2;
 
 struct script {
     std::vector<step> steps;
@@ -272,18 +223,18 @@ struct script {
     step take() { return next < steps.size() ? steps[next++] : step{0, true, 0, std::nullopt}; }
 };
 
-// The poller, played from one script by all instances together: the order of turns shows in who plays which
+// The pollers, played from one script by all instances together: the order of turns shows in who plays which
 // step.
 struct stage {
     noria::manual_clock clock;
     script play;
     std::vector<std::size_t> turns;
     std::vector<std::size_t> rearmed;
-    timed_poller<capacity> poller;
+    std::array<timed_poller, pollers> poller;
 
     struct actor {
-        stage* on = nullptr;
-        std::size_t number = 0;
+        stage* on;
+        std::size_t number;
         bool armed = true;
 
         std::uint32_t poll(std::uint32_t budget) noexcept {
@@ -292,7 +243,7 @@ struct stage {
             on->clock.advance(now.time);
             armed = now.armed;
             if (now.calls)
-                static_cast<void>(on->poller.schedule(on->actors[*now.calls]));
+                on->rx[*now.calls].schedule();
             return std::min(budget, now.work);
         }
         bool rearm() noexcept {
@@ -300,50 +251,84 @@ struct stage {
             return armed;
         }
     };
-    std::array<actor, instances> actors;
+    std::deque<actor> actors;
+    std::deque<poll_instance> rx;
 
-    stage(poll_budget budget, script of) : play(std::move(of)), poller(budget, clock) {
-        for (std::size_t i = 0; i < instances; ++i)
-            actors[i] = {this, i, true};
+    stage(poll_budget budget, script of)
+        : play(std::move(of)), poller{timed_poller(budget, clock), timed_poller(budget, clock)} {
+        for (std::size_t i = 0; i != instances; ++i) {
+            actors.push_back({this, i});
+            rx.emplace_back(poller[0], actors[i]);
+        }
     }
 };
 
-// The list as a list, with no word about rings, slots or references.
+// The lists as lists, with no word about bits, inboxes or references.
 struct model {
+    struct instance {
+        std::size_t home = 0;
+        bool disabled = false;
+        bool called = false; // while it was disabled
+    };
     poll_budget budget;
     script play;
-    std::deque<std::size_t> list;
+    std::array<instance, instances> all{};
+    std::array<std::deque<std::size_t>, pollers> lists;
     std::vector<std::size_t> turns;
     std::vector<std::size_t> rearmed;
     std::uint64_t squeezes = 0;
 
-    bool schedule(std::size_t instance) {
-        if (std::find(list.begin(), list.end(), instance) != list.end())
-            return true;
-        if (list.size() == capacity)
-            return false;
-        list.push_back(instance);
-        return true;
+    model(poll_budget with, script of) : budget(with), play(std::move(of)) {}
+
+    // Which poller has it.
+    std::optional<std::size_t> holder(std::size_t number) const {
+        for (std::size_t at = 0; at != pollers; ++at)
+            if (std::find(lists[at].begin(), lists[at].end(), number) != lists[at].end())
+                return at;
+        return std::nullopt;
     }
-    poll_report cycle() {
+    void schedule(std::size_t number) {
+        if (all[number].disabled)
+            all[number].called = true;
+        else if (!holder(number))
+            lists[all[number].home].push_back(number);
+    }
+    void disable(std::size_t number) {
+        all[number].disabled = true;
+        for (auto& list : lists)
+            if (std::erase(list, number) != 0)
+                all[number].called = true;
+    }
+    void enable(std::size_t number) {
+        all[number].disabled = false;
+        if (std::exchange(all[number].called, false))
+            schedule(number);
+    }
+    poll_report cycle(std::size_t at) {
+        auto& list = lists[at];
         poll_report report;
         std::uint32_t cost = 0;
         noria::nanoseconds time = 0;
         while (!list.empty()) {
-            const std::size_t instance = list.front();
+            const std::size_t number = list.front();
+            if (all[number].home != at) {
+                list.pop_front();
+                schedule(number);
+                continue;
+            }
             const step now = play.take();
-            turns.push_back(instance);
+            turns.push_back(number);
             const std::uint32_t work = std::min(now.work, budget.weight);
             if (now.calls)
                 schedule(*now.calls);
-            bool again = work == budget.weight || now.calls == instance;
+            bool again = work == budget.weight || now.calls == number;
             if (!again) {
-                rearmed.push_back(instance);
+                rearmed.push_back(number);
                 again = !now.armed;
             }
             list.pop_front();
             if (again)
-                list.push_back(instance);
+                list.push_back(number);
             report.work_done += work;
             ++report.polls;
             cost += std::max(work, 1u);
@@ -358,41 +343,64 @@ struct model {
     }
 };
 
-RC_GTEST_PROP(Poller, BehavesLikeAListOfTurns, ()) {
+struct command {
+    enum { schedule, toggle, move, cycle } what;
+    std::size_t which; // instance, or poller
+};
+
+RC_GTEST_PROP(Poller, BehavesLikeListsOfTurns, ()) {
     const poll_budget budget{
         .packets = *rc::gen::inRange(1u, 40u), .weight = *rc::gen::inRange(1u, 9u), .time = 50};
+    const auto number = rc::gen::inRange<std::size_t>(0, instances);
     const auto any_step = rc::gen::construct<step>(
         rc::gen::inRange(0u, 12u), rc::gen::weightedElement<bool>({{4, true}, {1, false}}),
         rc::gen::inRange<noria::nanoseconds>(0, 20),
         rc::gen::weightedOneOf<std::optional<std::size_t>>(
             {{3, rc::gen::just(std::optional<std::size_t>())},
-             {1, rc::gen::map(rc::gen::inRange<std::size_t>(0, instances),
-                              [](std::size_t instance) { return std::optional(instance); })}}));
+             {1, rc::gen::map(number, [](std::size_t one) { return std::optional(one); })}}));
     const script play{*rc::gen::container<std::vector<step>>(any_step)};
     stage real(budget, play);
-    model expected{budget, play, {}, {}, {}};
+    model expected{budget, play};
 
-    const auto commands =
-        *rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(0, 2 * instances + 4));
-    for (const std::size_t command : commands) {
-        if (command < instances) {
-            RC_ASSERT(real.poller.schedule(real.actors[command]) == expected.schedule(command));
-        } else if (command < 2 * instances) {
-            const std::size_t instance = command - instances;
-            RC_ASSERT(real.poller.cancel(real.actors[instance]) ==
-                      (std::erase(expected.list, instance) == 1));
+    const auto commands = *rc::gen::container<std::vector<command>>(rc::gen::construct<command>(
+        rc::gen::weightedElement<decltype(command::what)>(
+            {{4, command::schedule}, {1, command::toggle}, {1, command::move}, {3, command::cycle}}),
+        number));
+    for (const auto& [what, which] : commands) {
+        model::instance& one = expected.all[which];
+        if (what == command::schedule) {
+            real.rx[which].schedule();
+            expected.schedule(which);
+        } else if (what == command::toggle && one.disabled) {
+            real.rx[which].enable();
+            expected.enable(which);
+        } else if (what == command::toggle) {
+            // On the thread of both pollers, so by the one that has it.
+            real.poller[expected.holder(which).value_or(0)].disable(real.rx[which]);
+            expected.disable(which);
+        } else if (what == command::move) {
+            one.home = 1 - one.home;
+            real.rx[which].move_to(real.poller[one.home]);
         } else {
-            const std::uint64_t before = real.poller.work_done();
-            const poll_report report = real.poller.cycle();
-            RC_ASSERT(report == expected.cycle());
-            RC_ASSERT(real.poller.work_done() == before + report.work_done);
+            const std::size_t at = which % pollers;
+            const std::uint64_t before = real.poller[at].work_done();
+            const poll_report report = real.poller[at].cycle();
+            RC_ASSERT(report == expected.cycle(at));
+            RC_ASSERT(real.poller[at].work_done() == before + report.work_done);
         }
-        RC_ASSERT(real.poller.scheduled() == expected.list.size());
+        for (std::size_t at = 0; at != pollers; ++at) {
+            RC_ASSERT(real.poller[at].pending() == !expected.lists[at].empty());
+            RC_ASSERT(real.poller[at].scheduled() == expected.lists[at].size());
+        }
+        RC_ASSERT(real.rx[which].idle() == !expected.holder(which).has_value());
     }
     RC_ASSERT(real.turns == expected.turns);
     RC_ASSERT(real.rearmed == expected.rearmed);
-    RC_ASSERT(real.poller.polls() == expected.turns.size());
-    RC_ASSERT(real.poller.time_squeeze() == expected.squeezes);
+    RC_ASSERT(real.poller[0].polls() + real.poller[1].polls() == expected.turns.size());
+    RC_ASSERT(real.poller[0].time_squeeze() + real.poller[1].time_squeeze() == expected.squeezes);
+    for (std::size_t i = 0; i != instances; ++i)
+        if (!expected.all[i].disabled)
+            real.poller[expected.holder(i).value_or(0)].disable(real.rx[i]);
 }
 
 } // namespace
