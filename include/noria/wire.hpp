@@ -6,6 +6,7 @@
 #include "noria/wire/big.hpp"
 #include "noria/wire/checksum.hpp"
 #include "noria/wire/ethernet.hpp"
+#include "noria/wire/gre.hpp"
 #include "noria/wire/icmp.hpp"
 #include "noria/wire/ip.hpp"
 #include "noria/wire/ipv4.hpp"
@@ -13,3 +14,4 @@
 #include "noria/wire/tcp.hpp"
 #include "noria/wire/toeplitz.hpp"
 #include "noria/wire/udp.hpp"
+#include "noria/wire/vxlan.hpp"

@@ -104,6 +104,23 @@ TEST(RssHash, IsZeroForWhatIsNotIp) {
     EXPECT_EQ(hash({}), 0u);
 }
 
+RC_GTEST_PROP(RssHashBurst, EqualsTheHashOfEach, ()) {
+    static const noria::toeplitz_hasher hasher;
+    std::vector<noria::flow_tuple> tuples(*rc::gen::inRange<std::size_t>(0, 40));
+    std::uint8_t size = 0;
+    for (noria::flow_tuple& each : tuples) {
+        if (*rc::gen::weightedElement<bool>({{5, false}, {1, true}}))
+            size = *rc::gen::element<std::uint8_t>(0, 8, 12, 32, 36);
+        each.size = size;
+        for (std::uint8_t i = 0; i != size; ++i)
+            each.bytes[i] = *rc::gen::arbitrary<std::uint8_t>();
+    }
+    std::vector<std::uint32_t> hashes(tuples.size(), 0xdead);
+    noria::rss_hash_burst(hasher, tuples, hashes);
+    for (std::size_t i = 0; i != tuples.size(); ++i)
+        RC_ASSERT(hashes[i] == hasher(tuples[i].view()));
+}
+
 #if NORIA_CONTRACT == 2
 TEST(FlowTupleDeathTest, RefusesHeadersOfAnotherFrame) {
     const bytes frame = ipv4_frame(ip_protocol::tcp);

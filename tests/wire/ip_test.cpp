@@ -10,8 +10,11 @@ TEST(IpProtocol, NumbersAreIanas) {
     using noria::ip_protocol;
     EXPECT_EQ(static_cast<int>(ip_protocol::hop_by_hop), 0);
     EXPECT_EQ(static_cast<int>(ip_protocol::icmp), 1);
+    EXPECT_EQ(static_cast<int>(ip_protocol::ipv4), 4);
     EXPECT_EQ(static_cast<int>(ip_protocol::tcp), 6);
     EXPECT_EQ(static_cast<int>(ip_protocol::udp), 17);
+    EXPECT_EQ(static_cast<int>(ip_protocol::ipv6), 0x29);
+    EXPECT_EQ(static_cast<int>(ip_protocol::gre), 0x2f);
     EXPECT_EQ(static_cast<int>(ip_protocol::routing), 0x2b);
     EXPECT_EQ(static_cast<int>(ip_protocol::fragment), 0x2c);
     EXPECT_EQ(static_cast<int>(ip_protocol::encapsulating_security), 0x32);

@@ -97,6 +97,15 @@ RC_GTEST_PROP(Toeplitz, TheTableEqualsTheDefinition, ()) {
     RC_ASSERT(noria::toeplitz_hasher(key)(input) == noria::toeplitz_bitwise(key, input));
 }
 
+RC_GTEST_PROP(Toeplitz, SeveralTogetherEqualEachAlone, ()) {
+    const noria::toeplitz_hasher hasher(*sized(noria::toeplitz_key_size, noria::toeplitz_key_size));
+    const auto size = *rc::gen::inRange<std::size_t>(0, noria::toeplitz_max_input + 1);
+    const std::array inputs{*sized(size, size), *sized(size, size), *sized(size, size)};
+    const auto hashes = hasher.together<3>({inputs[0].data(), inputs[1].data(), inputs[2].data()}, size);
+    for (std::size_t i = 0; i != 3; ++i)
+        RC_ASSERT(hashes[i] == hasher(inputs[i]));
+}
+
 // The definition once more, as a product over single bits taken from arrays of bits.
 RC_GTEST_PROP(Toeplitz, TheDefinitionEqualsASumOverBits, ()) {
     const bytes input = *sized(0, 48);

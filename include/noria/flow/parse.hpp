@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -29,6 +30,9 @@ struct parsed_headers {
     std::uint16_t payload_offset = 0; // behind the last header that is understood and whole
     // Bytes worth having in one piece: up to the payload, or all there are when a header was cut off.
     std::uint16_t header_length = 0;
+    // Where IP says that the datagram ends: what follows is padding, and what is not there was cut off. 0
+    // says that nothing is known (a jumbogram, a header that makes no sense, no IP).
+    std::uint32_t datagram_end = 0;
 
     // Both addresses are there.
     [[nodiscard]] constexpr bool has_network() const noexcept {
@@ -38,23 +42,71 @@ struct parsed_headers {
     [[nodiscard]] constexpr bool has_transport() const noexcept {
         return transport_offset != 0 && payload_offset > transport_offset;
     }
+
+    friend constexpr bool operator==(const parsed_headers&, const parsed_headers&) noexcept = default;
 };
 
 namespace detail {
 
-// Walks over one frame. Each step looks at one header in place, and nothing is read that was not first found
-// to lie before end_, which only moves towards the start.
-class header_walk {
+// A frame in one piece, for a header_walk: how many bytes there are, and some of them in place.
+class flat_frame {
   public:
-    explicit header_walk(std::span<const std::byte> frame) noexcept : frame_(frame), end_(frame.size()) {}
-
-    [[nodiscard]] parsed_headers run() noexcept {
-        ethernet();
-        found_.header_length = found_.truncated ? offset(frame_.size()) : found_.payload_offset;
-        return found_;
+    explicit flat_frame(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+    [[nodiscard]] const std::byte* header(std::size_t offset, std::span<std::byte>) const noexcept {
+        return bytes_.data() + offset;
     }
 
   private:
+    std::span<const std::byte> bytes_;
+};
+
+// Walks over one frame. Each step looks at one header, and nothing is read that was not first found to lie
+// before end_, which only moves towards the start. Frame requires size() and header(offset, scratch), which
+// gives the address of the scratch.size() bytes there, in the scratch if they lie nowhere in one piece.
+template <class Frame>
+class header_walk {
+  public:
+    explicit header_walk(const Frame& frame) noexcept : frame_(frame), end_(frame.size()) {}
+
+    // Goes on in the payload of `outer`, and no further than its datagram.
+    header_walk(const Frame& frame, const parsed_headers& outer) noexcept : header_walk(frame) {
+        at_ = found_.payload_offset = outer.payload_offset;
+        if (outer.datagram_end != 0 && outer.datagram_end < end_)
+            end_ = outer.datagram_end;
+    }
+
+    // What is found from here on. Nothing more, where a header before was not whole.
+    [[nodiscard]] parsed_headers from_ethernet() noexcept {
+        if (!found_.truncated && !found_.malformed)
+            ethernet();
+        return result();
+    }
+    [[nodiscard]] parsed_headers from_network(ethertype type) noexcept {
+        if (!found_.truncated && !found_.malformed)
+            network(type);
+        return result();
+    }
+
+    // The header here; null if it is not there. Stays until the next look.
+    template <class Header>
+    [[nodiscard]] const Header* peek() noexcept {
+        static_assert(sizeof(Header) <= longest_look);
+        if (!present(sizeof(Header)))
+            return nullptr;
+        return reinterpret_cast<const Header*>(frame_.header(at_, std::span(scratch_).first(sizeof(Header))));
+    }
+    // Past so many bytes; false if they are not there.
+    [[nodiscard]] bool skip(std::size_t bytes) noexcept {
+        if (!present(bytes))
+            return false;
+        at_ += bytes;
+        found_.payload_offset = offset(at_);
+        return true;
+    }
+
+  private:
+    static constexpr std::size_t longest_look = sizeof(ipv6_header);
     static constexpr unsigned max_vlan_tags = 2;
     // RFC 8200 section 4.1 lists six, one of them twice, in an ordinary datagram; a chain that goes on is a
     // way to make receivers walk (RFC 9098).
@@ -72,21 +124,16 @@ class header_walk {
         (end_ < frame_.size() ? found_.malformed : found_.truncated) = true;
         return false;
     }
-    template <class Header>
-    [[nodiscard]] const Header* peek() noexcept {
-        return present(sizeof(Header)) ? header_at<Header>(frame_, at_) : nullptr;
-    }
-    [[nodiscard]] bool skip(std::size_t bytes) noexcept {
-        if (!present(bytes))
-            return false;
-        at_ += bytes;
-        found_.payload_offset = offset(at_);
-        return true;
-    }
     // A datagram ends where it says, not where the frame does: what follows is padding.
     void end_after(std::size_t bytes) noexcept {
+        found_.datagram_end = static_cast<std::uint32_t>(at_ + bytes);
         if (bytes < end_ - at_)
             end_ = at_ + bytes;
+    }
+
+    [[nodiscard]] parsed_headers result() noexcept {
+        found_.header_length = found_.truncated ? offset(frame_.size()) : found_.payload_offset;
+        return found_;
     }
 
     void ethernet() noexcept {
@@ -101,10 +148,15 @@ class header_walk {
             found_.network = tag->type;
             ++found_.vlan_tags;
         }
+        network(found_.network);
+    }
+
+    void network(ethertype type) noexcept {
+        found_.network = type;
         found_.network_offset = offset(at_);
-        if (found_.network == ethertype::ipv4)
+        if (type == ethertype::ipv4)
             ipv4();
-        else if (found_.network == ethertype::ipv6)
+        else if (type == ethertype::ipv6)
             ipv6();
     }
 
@@ -192,20 +244,22 @@ class header_walk {
         }
     }
 
-    std::span<const std::byte> frame_;
+    Frame frame_;
     std::size_t at_ = 0;
     std::size_t end_;
     parsed_headers found_;
+    std::array<std::byte, longest_look> scratch_;
 };
 
 } // namespace detail
 
 // Finds Ethernet, up to two VLAN tags, IPv4 with options or IPv6 with up to eight extension headers, and TCP,
-// UDP or ICMP. `frame` starts at the Ethernet header and may be the first part of a frame only: 256 bytes
-// hold the headers of all ordinary ones. Never reads outside of it, whatever the bytes say; checks no
-// checksum. Thread: any. Cost: one look at each header, at most 13 of them; allocates nothing.
+// UDP or ICMP. What a tunnel carries is found by parse_tunnel. `frame` starts at the Ethernet header and may
+// be the first part of a frame only: 256 bytes hold the headers of all ordinary ones. Never reads outside of
+// it, whatever the bytes say; checks no checksum. Thread: any. Cost: one look at each header, at most 13 of
+// them; allocates nothing.
 [[nodiscard]] inline parsed_headers parse_headers(std::span<const std::byte> frame) noexcept {
-    return detail::header_walk(frame).run();
+    return detail::header_walk(detail::flat_frame(frame)).from_ethernet();
 }
 
 } // namespace noria::inline NORIA_ABI

@@ -58,6 +58,28 @@ struct flow_tuple {
     return hasher(make_flow_tuple(frame, headers).view());
 }
 
+// The hashes of many tuples, faster than one by one where four of one size follow each other.
+// Precondition: hashes.size() == tuples.size(). Thread: any.
+inline void rss_hash_burst(const toeplitz_hasher& hasher, std::span<const flow_tuple> tuples,
+                           std::span<std::uint32_t> hashes) noexcept {
+    NORIA_EXPECTS(hashes.size() == tuples.size(), "a burst of hashes has a place for each tuple");
+    std::size_t i = 0;
+    while (i < tuples.size()) {
+        const std::size_t size = tuples[i].size;
+        if (tuples.size() - i >= 4 && tuples[i + 1].size == size && tuples[i + 2].size == size &&
+            tuples[i + 3].size == size) {
+            const auto four = hasher.together<4>({tuples[i].bytes.data(), tuples[i + 1].bytes.data(),
+                                                  tuples[i + 2].bytes.data(), tuples[i + 3].bytes.data()},
+                                                 size);
+            for (const std::uint32_t hash : four)
+                hashes[i++] = hash;
+        } else {
+            hashes[i] = hasher(tuples[i].view());
+            ++i;
+        }
+    }
+}
+
 // Which queue a hash goes to: the low bits of the hash choose an entry, the entry names a queue. 128 entries,
 // as the Intel 82599 has them (data sheet section 7.1.2.8). Thread: one, or any number while nobody calls
 // set. Cost: one load.

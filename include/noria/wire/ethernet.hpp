@@ -15,7 +15,8 @@ inline constexpr std::size_t ethernet_min_frame = 60; // 64 on the wire, less th
 enum class ethertype : std::uint16_t {
     ipv4 = 0x0800,
     arp = 0x0806,
-    vlan = 0x8100, // a customer tag follows
+    ethernet = 0x6558, // a frame of its own, in a tunnel (RFC 1701, "transparent Ethernet bridging")
+    vlan = 0x8100,     // a customer tag follows
     ipv6 = 0x86dd,
     service_vlan = 0x88a8, // the outer of two tags
 };

@@ -12,10 +12,13 @@ namespace noria::inline NORIA_ABI {
 enum class ip_protocol : std::uint8_t {
     hop_by_hop = 0, // v6
     icmp = 1,
+    ipv4 = 4, // an IPv4 datagram as it is (RFC 2003)
     tcp = 6,
     udp = 17,
+    ipv6 = 41,     // an IPv6 datagram as it is (RFC 2473, RFC 4213)
     routing = 43,  // v6
     fragment = 44, // v6
+    gre = 47,
     encapsulating_security = 50,
     authentication = 51,
     icmpv6 = 58,
