@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "noria/memory/block_arena.hpp"
+#include "noria/memory/budget.hpp"
 #include "noria/packet/checksum.hpp"
 #include "support/packet_fixture.hpp"
 
@@ -24,6 +26,29 @@ TEST(heads, a_bare_descriptor_and_a_bare_head_are_taken_from_idle_ones_that_have
     EXPECT_EQ(larger->truesize(), 2048 + sizeof(packet)) << "the smallest that holds as much, and was free";
     larger = {};
     EXPECT_EQ(all.packets().in_flight(), 0u);
+}
+
+// The reserve is lent, and no idle descriptor keeps a head that came from it.
+TEST(heads, one_from_the_emergency_reserve_is_not_kept) {
+    memory_block memory(2 * 1024);
+    auto arena = block_arena::create(memory.bytes(), 1024);
+    ASSERT_TRUE(arena);
+    auto budget = budget_allocator<block_arena>::create(*arena, {.marks = {1, 1, 1}});
+    ASSERT_TRUE(budget);
+    auto source = budget->as(allocation_class::emergency);
+    auto pages = page_pool::create(source, 0, {.refill = 1});
+    ASSERT_TRUE(pages);
+    page_pool* const heads[] = {&*pages};
+    auto packets = packet_pool::create({.packets = 2, .heads = heads});
+    ASSERT_TRUE(packets);
+    const auto entered = packets->enter();
+    {
+        const packet_ptr both[] = {packets->allocate(64), packets->allocate(64)};
+        ASSERT_TRUE(both[0] && both[1]);
+        EXPECT_EQ(budget->counters().emergency, 1u);
+    }
+    EXPECT_EQ(packets->heads_kept(0), 1u) << "the other one";
+    EXPECT_EQ(arena->free_pages(), 1u);
 }
 
 // A start that was left behind would move along, and one day not fit into its 16 bits.

@@ -230,10 +230,12 @@ TEST(packet_pool, refuses_what_cannot_be_with_advice) {
     page_pool* const in_order[] = {&small, &large};
     page_pool* const equal[] = {&small, &small, &large};
     page_pool* const too_many[] = {&small, &small, &small, &small, &small};
+    page_pool* const one_missing[] = {&small, nullptr};
     const packet_pool_request wrong[] = {
         {.packets = 0, .heads = in_order},    {.packets = ~0u, .heads = in_order},
         {.packets = 4, .heads = upside_down}, {.packets = 4, .heads = equal},
         {.packets = 4, .heads = too_many},    {.packets = 4, .heads = in_order, .tail_overhead = 256},
+        {.packets = 4, .heads = one_missing},
     };
     for (const packet_pool_request& request : wrong) {
         const result<packet_pool> made = packet_pool::create(request);
@@ -371,6 +373,8 @@ TEST(packet_pool, what_was_made_is_out_or_dropped_or_consumed) {
             }
         }
         ASSERT_EQ(all.packets().consumed(), consumed) << "step " << step << ", operation " << what;
+        ASSERT_EQ(all.packets().made(), made);
+        ASSERT_EQ(all.packets().dropped(), dropped);
         ASSERT_EQ(made, all.packets().in_flight() + dropped + consumed);
     }
     EXPECT_GT(consumed, steps / 100);
@@ -378,6 +382,12 @@ TEST(packet_pool, what_was_made_is_out_or_dropped_or_consumed) {
     out.clear();
     under->release();
     EXPECT_EQ(all.packets().consumed(), consumed) << "forgotten ones are drops";
+    EXPECT_EQ(all.packets().made(), consumed + all.packets().dropped());
+    // And every drop has its reason: the library's one by one, those of users together.
+    std::uint64_t by_reason = all.packets().dropped(user_drop_reason(1, 1));
+    for (std::size_t i = 0; i != drop_reason_count; ++i)
+        by_reason += all.packets().dropped(static_cast<drop_reason>(i));
+    EXPECT_EQ(by_reason, all.packets().dropped());
 }
 
 // A buffer of another library.
@@ -507,6 +517,12 @@ TEST(packet_pool_death_test, a_pool_that_goes_while_what_it_wrapped_is_held) {
         "wrapped memory is still held");
 }
 
+TEST(packet_pool_death_test, a_lender_that_nobody_can_tell) {
+    lender from;
+    wrapping all;
+    EXPECT_DEATH(static_cast<void>(all.pool.wrap(from.memory, &from, nullptr)), "give a function");
+}
+
 TEST(packet_pool_death_test, a_pool_that_goes_before_its_packets) {
     EXPECT_DEATH(
         {
@@ -526,6 +542,8 @@ TEST(packet_pool_death_test, what_is_built_around_lies_on_its_page_and_is_charge
         static_cast<void>(all.packets().build_around(*under, {.headroom = 1024, .room = ~0u, .held = 1})),
         "on its page");
     EXPECT_DEATH(static_cast<void>(all.packets().build_around(*under, {.bytes = 64})), "charged for");
+    EXPECT_DEATH(static_cast<void>(all.packets().build_around(*under, {.bytes = 64, .room = 1, .held = 64})),
+                 "charged for");
     under->release();
 }
 #endif

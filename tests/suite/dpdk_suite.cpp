@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
     std::cout << "--seed " << wanted.seed << std::endl;
     random_choices choices(wanted.seed);
     packet_suite<dpdk_adapter, random_choices> suite(adapter, choices);
-    return run(suite, wanted.steps) && report(suite, dpdk_adapter::shortages) ? 0 : 1;
+    return run(suite, wanted.steps, wanted.seed) && report(suite, dpdk_adapter::shortages) ? 0 : 1;
 }
 
 #else

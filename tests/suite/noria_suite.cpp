@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
         noria_adapter adapter(keep_heads);
         random_choices choices(wanted.seed);
         packet_suite<noria_adapter, random_choices> suite(adapter, choices);
-        good = run(suite, wanted.steps / 2) && report(suite, noria_adapter::shortages) && good;
+        good = run(suite, wanted.steps / 2, wanted.seed) && report(suite, noria_adapter::shortages) && good;
     }
     return good ? 0 : 1;
 }

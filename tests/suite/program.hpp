@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <iomanip>
 #include <iostream>
 #include <iterator>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "packet_suite.hpp"
 
@@ -59,18 +62,34 @@ inline program_options parse(int argc, char** argv, std::uint64_t usual_steps) {
 
 // So many operations, or operations for ever. False when something was wrong, after saying what.
 template <class Suite>
-bool run(Suite& suite, std::uint64_t steps) {
+bool run(Suite& suite, std::uint64_t steps, std::uint64_t seed) {
     std::uint64_t said = 0;
     while ((steps == 0 || suite.operations_tried() < steps) && suite.step())
         if (steps == 0 && suite.operations_tried() / 10'000'000 != said)
             std::cout << (said = suite.operations_tried() / 10'000'000) << "0 million" << std::endl;
     if (suite.failure().empty() && suite.finish())
         return true;
-    std::cout << "WRONG: " << suite.failure() << std::endl;
+    std::cout << "WRONG: seed " << seed << ", " << suite.failure() << std::endl;
     return false;
 }
 
-// The table. False when an operation was never seen to succeed, or never to fail.
+// "beginning a, b, c.", in lines of a width that can be read; nothing when there is nothing to list.
+inline void list(std::string beginning, const std::vector<const char*>& words) {
+    const char* between = " ";
+    for (const char* word : words) {
+        if (beginning.size() + std::strlen(word) > 100) {
+            std::cout << beginning << ",\n";
+            beginning = " ";
+            between = " ";
+        }
+        beginning += std::string(std::exchange(between, ", ")) + word;
+    }
+    if (!words.empty())
+        std::cout << beginning << ".\n";
+}
+
+// The table, and what the adapter has no function for: also a function whose name is misspelt, or that cannot
+// be called as the suite would. False when an operation was never seen to succeed, or never to fail.
 template <class Suite, class Shortages>
 bool report(const Suite& suite, const Shortages& shortages) {
     std::cout << std::left << std::setw(16) << suite.operations_tried() << std::right << std::setw(10)
@@ -79,16 +98,16 @@ bool report(const Suite& suite, const Shortages& shortages) {
         std::cout << "  " << shortage;
     std::cout << '\n';
     bool complete = true;
+    std::vector<const char*> left_out;
     for (std::size_t i = 0; i != operations; ++i) {
         const auto what = static_cast<operation>(i);
         const tally& seen = suite.tallies()[i];
-        std::cout << std::left << std::setw(16) << operation_names[i] << std::right;
         if (!Suite::has(what)) {
-            std::cout << "  is not there: left out\n";
+            left_out.push_back(operation_names[i]);
             continue;
         }
-        std::cout << std::setw(10) << seen.done << std::setw(10) << seen.refused << std::setw(10)
-                  << seen.short_of_memory;
+        std::cout << std::left << std::setw(16) << operation_names[i] << std::right << std::setw(10)
+                  << seen.done << std::setw(10) << seen.refused << std::setw(10) << seen.short_of_memory;
         for (std::size_t at = 0; at != seen.in_shortage.size(); ++at)
             std::cout << std::setw(2 + static_cast<int>(std::string(shortages[at]).size()))
                       << seen.in_shortage[at];
@@ -97,6 +116,8 @@ bool report(const Suite& suite, const Shortages& shortages) {
         std::cout << (both ? "\n" : "  NOT BOTH SEEN\n");
         complete = complete && both;
     }
+    list("Left out, as the adapter has no such function:", left_out);
+    list("Not compared, as the adapter does not say:", Suite::not_compared());
     return complete;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 
+#include "noria/core/cacheline.hpp"
 #include "noria/core/sync.hpp"
 #include "noria/packet/packet.hpp"
 

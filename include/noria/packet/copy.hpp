@@ -26,7 +26,9 @@ inline packet_ptr copied(packet& from, std::uint32_t headroom, std::uint32_t lin
         if (offset + up > 0xffff)
             return {};
 
-    packet* const made = from.home_->make(linear, headroom);
+    packet_home& home = *from.home_;
+    const std::uint64_t wanted = home.head_for(linear, headroom);
+    packet* const made = home.make(home.head_class(wanted), wanted, headroom);
     if (made == nullptr)
         return {};
     made->tail_ += linear;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "noria/packet/packet.hpp"
 #include "noria/packet/packet_home.hpp"
@@ -15,19 +16,28 @@
 
 namespace noria::inline NORIA_ABI {
 
+inline void packet_home::put_ready_by() noexcept {
+    if (packet* const idle = std::exchange(ready_, nullptr))
+        with_head[idle->head_class_].give(*idle);
+}
+
 // An idle descriptor that kept a head of the right size is a packet as it is: a few instructions, when it
-// lies on the owner's stack. All else is a call, and less common.
-inline packet* packet_home::make(std::uint32_t bytes, std::uint32_t headroom) noexcept {
-    const std::uint64_t wanted = std::uint64_t{bytes} + headroom + tail_overhead_;
-    const std::size_t size = head_class(wanted);
+// lies ready or on the owner's stack. All else is a call, and less common.
+inline packet* packet_home::make(std::size_t size, std::uint64_t wanted, std::uint32_t headroom) noexcept {
     if (size == head_classes_)
         return nullptr;
-    if (with_head[size].cached().empty()) [[unlikely]]
+    packet* again = ready_;
+    if (again != nullptr && again->head_class_ == size) {
+        packets.expect_owner();
+        ready_ = nullptr;
+    } else if (!with_head[size].cached().empty()) [[likely]] {
+        again = &with_head[size].take_cached();
+    } else {
         return put_together(size, wanted, headroom);
-    packet& ready = with_head[size].take_cached();
-    ready.start_again(headroom, tail_overhead_);
+    }
+    again->start_again(headroom, tail_overhead_);
     made();
-    return &ready;
+    return again;
 }
 
 [[gnu::noinline]] inline packet* packet_home::put_together(std::size_t size, std::uint64_t wanted,
@@ -46,7 +56,7 @@ inline packet* packet_home::make(std::uint32_t bytes, std::uint32_t headroom) no
         return nullptr;
     }
     fresh->start(*head, head->data(), headroom, head->size() - tail_overhead_, head->size());
-    if (keep_heads_ && head->size() == head_bytes_[size])
+    if (keep_heads_ && head->size() == head_bytes_[size] && !heads_[size]->is_emergency(*head))
         fresh->head_class_ = static_cast<std::uint8_t>(size);
     made();
     return fresh;
@@ -54,6 +64,8 @@ inline packet* packet_home::make(std::uint32_t bytes, std::uint32_t headroom) no
 
 inline packet* packet_home::take() noexcept {
     packet* taken = packets.take();
+    if (taken == nullptr)
+        put_ready_by();
     for (std::size_t i = 0; taken == nullptr && i != head_classes_; ++i) {
         taken = with_head[i].take();
         if (taken != nullptr) {
@@ -65,6 +77,7 @@ inline packet* packet_home::take() noexcept {
 }
 
 inline page* packet_home::allocate_head(std::uint32_t bytes) noexcept {
+    put_ready_by();
     for (std::size_t i = head_class(bytes); i != head_classes_; ++i) {
         // Kept ones first: a pool that has none to give is not short of heads while there are some.
         if (packet* const idle = with_head[i].take()) {

@@ -46,10 +46,12 @@ struct packet_info {
         if (has_sum())
             checksum_state = noria::checksum_state::none;
     }
-    // Nothing is known. No start is left behind either, which would move along and hold up expand_head.
+    // Nothing is known. No start is left behind either, which would move along and hold up expand_head, and
+    // no level, which who sets `unnecessary` next would inherit.
     void forget_checksum() noexcept {
         checksum_state = noria::checksum_state::none;
         checksum_start = 0;
+        checksum_level = 0;
     }
     // Precondition: partial. Where the field to be filled in ends, counted from the head.
     [[nodiscard]] std::uint32_t field_end() const noexcept {

@@ -180,8 +180,9 @@ class packet {
     // copied to `scratch`. Null when the packet is shorter. Never changes the packet.
     [[nodiscard]] const std::byte* header_pointer(std::uint32_t offset,
                                                   std::span<std::byte> scratch) const noexcept {
-        if (std::uint64_t{offset} + scratch.size() <= headlen())
-            return data() + offset;
+        const std::uint64_t at = std::uint64_t{data_} + offset; // from head_, for one subtraction less
+        if (at + scratch.size() <= tail_)
+            return head_ + at;
         return copy_bits(offset, scratch) ? scratch.data() : nullptr;
     }
 
@@ -352,7 +353,7 @@ class packet {
         if (fragment_count_ != 0) [[unlikely]]
             release_fragments();
         if (head_class_ < no_class) [[likely]]
-            home_->with_head[head_class_].give(*this);
+            home_->keep(*this);
         else
             go_home_without_head();
     }
@@ -389,6 +390,16 @@ class packet {
     // What every packet touches: two lines. The fragments behind it are touched by those that have some.
     static constexpr std::size_t hot_bytes() noexcept { return offsetof(packet, fragments_); }
 };
+
+inline void packet_home::keep(packet& idle) noexcept {
+    basic_recycler<packet>& others = with_head[idle.head_class_];
+    if (!packets.entered()) [[unlikely]]
+        others.send(idle);
+    else if (ready_ == nullptr)
+        ready_ = &idle;
+    else
+        others.give_cached(idle);
+}
 
 inline void packet_ptr::free(drop_reason reason) noexcept {
     if (packet* const going = std::exchange(owned_, nullptr)) {

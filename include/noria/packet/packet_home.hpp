@@ -30,13 +30,20 @@ class packet_home {
             ++i;
         return i;
     }
-    // An empty packet with `headroom` and room for `bytes` behind it; null when there is no descriptor or no
-    // head of that size.
-    [[nodiscard]] inline packet* make(std::uint32_t bytes, std::uint32_t headroom) noexcept;
+    // What a head has to hold for `bytes` behind `headroom`.
+    [[nodiscard]] std::uint64_t head_for(std::uint32_t bytes, std::uint32_t headroom) const noexcept {
+        return std::uint64_t{bytes} + headroom + tail_overhead_;
+    }
+    // An empty packet with `headroom`, and a head of `size` or larger that holds `wanted`; null when there is
+    // no descriptor or no such head. size == head_class(wanted): who makes many asks that once.
+    [[nodiscard]] inline packet* make(std::size_t size, std::uint64_t wanted,
+                                      std::uint32_t headroom) noexcept;
     // A descriptor without a head, for one who says made() when it has become a packet; null when all are
     // out.
     [[nodiscard]] inline packet* take() noexcept;
     void made() noexcept { ++made_; }
+    // An idle descriptor that keeps its head.
+    inline void keep(packet& idle) noexcept;
     // The smallest head that holds `bytes`, with one reference; null when all that are large enough are out.
     [[nodiscard]] inline page* allocate_head(std::uint32_t bytes) noexcept;
 
@@ -59,6 +66,9 @@ class packet_home {
         return sum;
     }
 
+    // What lies ready joins the others, for one who is about to look through them.
+    inline void put_ready_by() noexcept;
+
     // Idle descriptors. Those whose last head was one of their own of a certain size keep it: the next packet
     // of that size then comes ready made, and its head need not go to its pool and be fetched again.
     basic_recycler<packet> packets;
@@ -71,6 +81,10 @@ class packet_home {
     [[nodiscard]] packet* put_together(std::size_t size, std::uint64_t wanted,
                                        std::uint32_t headroom) noexcept;
 
+    // The owner's: the first one it freed that keeps its head, until a packet of that size is made. It lies
+    // here, and not on the stack, because a processor that finds a pointer where it has just put it need not
+    // wait for memory at all; through the stack's count and slots it waits four times.
+    packet* ready_ = nullptr;
     page_pool* heads_[most_head_classes] = {};
     std::uint32_t head_bytes_[most_head_classes] = {};
     std::size_t head_classes_ = 0;

@@ -24,7 +24,7 @@ namespace noria::inline NORIA_ABI {
 struct packet_pool_request {
     std::uint32_t packets = 0;           // how many can be alive at once
     std::span<page_pool* const> heads{}; // one pool for each size of head, smallest first; they stay where
-                                         // they are, and outlive this pool
+                                         // they are, and outlive this pool: declare them before it
     std::uint32_t tail_overhead = 0;     // bytes kept free at the end of every head
     bool keep_heads = true; // idle descriptors keep their head, which saves the way to its pool and back; no
                             // when these pools serve others as well, who cannot have a head that is kept
@@ -38,10 +38,18 @@ class packet_pool {
     // Set-up.
     [[nodiscard]] static result<packet_pool> create(packet_pool_request request) noexcept {
         if (request.packets == 0 || request.packets > (1u << 31))
-            return make_error(std::errc::invalid_argument, "a packet pool holds between 1 and 2^31 packets");
+            return make_error(std::errc::invalid_argument,
+                              "a packet pool holds between 1 and 2^31 packets: set packets to how many can "
+                              "be alive at once");
         if (request.heads.size() > packet_home::most_head_classes)
-            return make_error(std::errc::invalid_argument, "a packet pool takes at most 4 sizes of head");
+            return make_error(std::errc::invalid_argument,
+                              "a packet pool takes at most 4 sizes of head: leave out those that few packets "
+                              "need, as the next larger one serves them too");
         for (std::size_t i = 0; i != request.heads.size(); ++i) {
+            if (request.heads[i] == nullptr)
+                return make_error(std::errc::invalid_argument,
+                                  "one of heads is null: give as many pools as the span has places, or a "
+                                  "shorter span");
             if (request.heads[i]->page_bytes() <= request.tail_overhead)
                 return make_error(std::errc::invalid_argument,
                                   "a head is smaller than its tail overhead: make its page_bytes larger");
@@ -86,17 +94,22 @@ class packet_pool {
     // The owner. An empty packet with `headroom` and room for `bytes` behind it; null when descriptors or
     // heads of that size are all out. O(1).
     [[nodiscard]] packet_ptr allocate(std::uint32_t bytes, std::uint32_t headroom = 0) noexcept {
-        return packet_ptr(body_->home.make(bytes, headroom));
+        packet_home& home = body_->home;
+        const std::uint64_t wanted = home.head_for(bytes, headroom);
+        return packet_ptr(home.make(home.head_class(wanted), wanted, headroom));
     }
 
     // The owner. Fills the empty places `to` from the front with packets as allocate makes them: how many
     // there were.
     [[nodiscard]] std::uint32_t allocate_burst(std::span<packet_ptr> to, std::uint32_t bytes,
                                                std::uint32_t headroom = 0) noexcept {
+        packet_home& home = body_->home;
+        const std::uint64_t wanted = home.head_for(bytes, headroom);
+        const std::size_t size = home.head_class(wanted);
         std::uint32_t made = 0;
         for (packet_ptr& place : to) {
             NORIA_EXPECTS(!place, "a burst is allocated into empty places: free the packets there first");
-            place = allocate(bytes, headroom);
+            place = packet_ptr(home.make(size, wanted, headroom));
             if (!place)
                 break;
             ++made;
@@ -111,7 +124,7 @@ class packet_pool {
         std::uint32_t offset = 0;   // of the head in the page
         std::uint32_t headroom = 0; // free bytes there, in front of the packet's
         std::uint32_t bytes = 0;    // of the packet
-        std::uint32_t room = 0;     // free bytes behind them
+        std::uint32_t room = 0;     // free bytes behind them, which nobody else uses
         std::uint32_t held = 0;     // what the packet pins and is charged for
     };
     [[nodiscard]] packet_ptr build_around(page& under, const placement& where) noexcept {
@@ -123,7 +136,8 @@ class packet_pool {
     // is copied. Clones hold the memory too, and so do pieces that were split off, shifted or appended to
     // other packets; when the last of them is gone, on whatever thread, `release(context, memory)` is called,
     // once. Null when descriptors ran out or request.foreign_buffers are wrapped: the memory is then still
-    // the caller's, and nothing is called. Precondition: less than 4 GiB. O(1).
+    // the caller's, and nothing is called. Preconditions: less than 4 GiB, and a `release` that is not null
+    // (one with an empty body where nobody wants to know). O(1).
     [[nodiscard]] packet_ptr wrap(std::span<std::byte> memory, void* context,
                                   foreign_page::release_function* release) noexcept {
         const auto size = static_cast<std::uint32_t>(memory.size());
@@ -132,6 +146,8 @@ class packet_pool {
     // The same where not all of the memory is the packet's bytes: there is room in front or behind.
     [[nodiscard]] packet_ptr wrap(std::span<std::byte> memory, const placement& where, void* context,
                                   foreign_page::release_function* release) noexcept {
+        NORIA_EXPECTS(release != nullptr, "the lender is told when nobody holds its memory any more: give a "
+                                          "function, with an empty body where nobody wants to know");
         packet* const made = body_->home.take();
         if (made == nullptr)
             return {};
@@ -153,19 +169,27 @@ class packet_pool {
     // The owner. Heads of size `i` (in the order of the request) that idle descriptors keep: in flight for
     // their pool, and yet nobody's.
     [[nodiscard]] std::uint32_t heads_kept(std::size_t i) const noexcept {
+        body_->home.put_ready_by();
         return body_->home.with_head[i].home();
     }
     [[nodiscard]] std::uint32_t packets() const noexcept { return body_->count; }
 
+    // Where all packets are, as soon as no other thread is in the middle of a free:
+    //   made() = in_flight() + dropped() + consumed()
+
+    // The owner. Packets ever made, clones, copies and those around other memory included.
+    [[nodiscard]] std::uint64_t made() const noexcept { return body_->home.made_; }
     // The owner. How many were freed as `consumed`: all that were made, but for those that are out and those
     // that were dropped. So none of them pays for being counted. Never more than were, and exact when no
     // other thread is in the middle of a free.
     [[nodiscard]] std::uint64_t consumed() const noexcept {
-        const std::uint64_t gone = body_->home.made_ - in_flight();
-        const std::uint64_t dropped = body_->home.dropped();
-        return gone > dropped ? gone - dropped : 0;
+        const std::uint64_t gone = made() - in_flight();
+        const std::uint64_t lost = dropped();
+        return gone > lost ? gone - lost : 0;
     }
-    // Any thread. How many were freed for that reason, which is a drop: consumed() has the others.
+    // Any thread. How many were freed for any reason but `consumed`, and how many for one reason. All reasons
+    // of users (user_drop_reason) are one here; `consumed` is no drop, and its count 0.
+    [[nodiscard]] std::uint64_t dropped() const noexcept { return body_->home.dropped(); }
     [[nodiscard]] std::uint64_t dropped(drop_reason reason) const noexcept {
         return body_->home.dropped(reason);
     }
@@ -191,6 +215,7 @@ class packet_pool {
                           "this thread is inside the owner's section of this pool: leave it before the pool "
                           "goes");
             [[maybe_unused]] std::uint32_t idle = home.packets.home();
+            home.put_ready_by();
             for (std::size_t i = 0; i != home.head_classes_; ++i)
                 while (packet* const keeper = home.with_head[i].take()) {
                     keeper->head_page_->release();
@@ -235,8 +260,10 @@ class packet_pool {
     [[nodiscard]] packet_ptr around(packet& made, page& under, const placement& where) noexcept {
         [[maybe_unused]] const std::uint64_t linear =
             std::uint64_t{where.headroom} + where.bytes + where.room;
-        NORIA_EXPECTS(where.offset + linear <= under.size() && where.bytes <= where.held,
-                      "a packet is built around bytes on its page, and is charged for them at least");
+        NORIA_EXPECTS(
+            where.offset + linear <= under.size() && linear <= where.held,
+            "a packet is built around bytes on its page, and is charged for them and the room around "
+            "them at least, which it may grow into");
         NORIA_EXPECTS(where.held <= ~0u - sizeof(packet), "what a packet is charged for is below 4 GiB");
         made.start(under, under.data() + where.offset, where.headroom,
                    where.headroom + where.bytes + where.room, where.held);
