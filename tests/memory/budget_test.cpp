@@ -249,14 +249,14 @@ TEST(budget_allocator, lets_those_who_block_reclaim_in_the_call_and_then_run_out
     for (const who asks : {who::blocking, who::high_priority, who::out_of_memory_victim}) {
         fixture f;
         ASSERT_EQ(f.tested().fill_cache(80), 80u);
-        f.leave(mark_of(asks, 1000));
+        f.leave(asks == who::emergency ? 0 : mark_of(asks, 1000));
         std::byte* const block = f.tested().take(0, asks);
         EXPECT_NE(block, nullptr) << name(asks);
         EXPECT_EQ(f.counters().direct_reclaims, 1u);
         EXPECT_EQ(f.counters().direct_reclaimed, 32u) << "a batch at a time";
         EXPECT_EQ(f.tested().cached_pages(), 48u);
         EXPECT_EQ(f.tested().take(7, asks), nullptr) << "too much for what is left to reclaim";
-        f.leave(mark_of(asks, 1000));
+        f.leave(asks == who::emergency ? 0 : mark_of(asks, 1000));
         EXPECT_EQ(f.tested().take(0, asks), nullptr);
         EXPECT_EQ(f.tested().cached_pages(), 0u);
         EXPECT_EQ(f.counters().direct_reclaims, 3u);
@@ -271,7 +271,7 @@ TEST(budget_allocator, reclaims_nothing_for_those_who_may_not_wait) {
     for (const who asks : {who::no_wait, who::atomic, who::emergency}) {
         fixture f;
         ASSERT_EQ(f.tested().fill_cache(80), 80u);
-        f.leave(mark_of(asks, 1000));
+        f.leave(asks == who::emergency ? 0 : mark_of(asks, 1000));
         EXPECT_EQ(f.tested().take(0, asks), nullptr) << name(asks);
         EXPECT_EQ(f.tested().cached_pages(), 80u);
         EXPECT_EQ(f.counters().direct_reclaims, 0u);
@@ -343,16 +343,17 @@ TEST(budget_allocator, fails_the_nth_take_from_now_whatever_is_free) {
     EXPECT_NE(f.tested().take(0, who::atomic), nullptr) << "taken back";
 }
 
-TEST(budget_allocator, flags_what_an_emergency_got_from_below_the_marks_until_it_comes_back) {
-    fixture f({.marks = watermarks::from(fixture::pages, 0)}); // low 4, and an atomic mark of 0
+TEST(budget_allocator, flags_what_an_emergency_got_from_below_min_until_it_comes_back) {
+    fixture f({.marks = {.min = 100, .low = 125, .high = 150}});
     std::byte* const above = f.tested().take(0, who::emergency);
-    ASSERT_NE(above, nullptr);
-    EXPECT_FALSE(f.tested().is_emergency(above)) << "there was plenty: an ordinary page";
-    f.leave(4);
+    f.leave(125);
+    std::byte* const below_low = f.tested().take(0, who::emergency);
+    f.leave(100);
     std::byte* const below = f.tested().take(0, who::emergency);
-    ASSERT_NE(below, nullptr);
+    ASSERT_TRUE(above != nullptr && below_low != nullptr && below != nullptr);
+    EXPECT_FALSE(f.tested().is_emergency(above)) << "there was plenty: an ordinary page";
+    EXPECT_FALSE(f.tested().is_emergency(below_low)) << "others get such a page too";
     EXPECT_TRUE(f.tested().is_emergency(below));
-    EXPECT_FALSE(f.tested().is_emergency(above));
     EXPECT_EQ(f.counters().emergency, 1u);
     f.tested().give(below, 0);
     f.leave(2000);
@@ -409,6 +410,7 @@ TEST(budget_allocator, decides_as_the_rule_says_and_loses_no_page) {
             const bool at_low = passes(static_cast<std::int64_t>(options.marks.low), order, false);
             const bool privileged =
                 asks == who::atomic || asks == who::high_priority || asks == who::out_of_memory_victim;
+            const bool at_min = passes(600, order, false);
             const bool at_mark =
                 asks == who::emergency
                     ? f.arena().has_block(order)
@@ -430,7 +432,7 @@ TEST(budget_allocator, decides_as_the_rule_says_and_loses_no_page) {
             ASSERT_EQ(cached - f.tested().cached_pages(),
                       f.counters().direct_reclaimed - before.direct_reclaimed);
             if (at != nullptr) {
-                ASSERT_EQ(f.tested().is_emergency(at), asks == who::emergency && !at_low);
+                ASSERT_EQ(f.tested().is_emergency(at), asks == who::emergency && !at_low && !at_min);
                 out.push_back({at, order});
                 pages_out += 1u << order;
             }

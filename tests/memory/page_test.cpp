@@ -196,7 +196,7 @@ TEST(page_death_test, released_twice) {
     counted.release();
     EXPECT_DEATH(counted.release(), "released twice");
     counted.start(3);
-    EXPECT_DEATH(counted.release(4), "fewer references than are given back");
+    EXPECT_DEATH(counted.release(4), "more references were given back than were taken");
     page* const twice[] = {&counted, &counted};
     counted.start(1);
     EXPECT_DEATH(release_burst(twice), "released twice");

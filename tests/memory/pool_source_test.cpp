@@ -103,6 +103,8 @@ struct linux_pool {
                 break;
             ++counts.taken;
             cache.push_back(block);
+            if (source.is_emergency(block))
+                break; // for the one who asks; the rest of the reserve stays where it is
         }
         if (cache.empty()) {
             ++counts.alloc_fail;
@@ -456,6 +458,26 @@ TEST(pool_source, keeps_no_emergency_page) {
     EXPECT_EQ(made->counters().recycle_cached, 2u) << "the others are kept";
 }
 
+// What is fetched ahead is not from the reserve: nobody has asked for it yet.
+TEST(pool_source, fetches_no_emergency_page_ahead) {
+    memory_block memory(8 * 64);
+    listed_source source(memory.bytes(), 64, 0);
+    source.reserve = 5;
+    auto made = pool_type::create(source);
+    ASSERT_TRUE(made);
+    std::vector<page_type*> out(5);
+    ASSERT_EQ(made->allocate_burst(std::span(out).first(4)), 4u);
+    EXPECT_EQ(source.emergency.size(), 1u);
+    EXPECT_EQ(made->free(), 0u);
+    out[4] = made->allocate();
+    EXPECT_EQ(source.emergency.size(), 2u);
+    EXPECT_EQ(made->free(), 0u);
+    for (page_type* each : out)
+        each->release();
+    EXPECT_EQ(made->in_flight(), 0u);
+    EXPECT_EQ(source.emergency.size(), 0u);
+}
+
 #if NORIA_CONTRACT == 2
 TEST(pool_source_death_test, a_page_that_went_back_to_its_source_and_is_released_again) {
     memory_block memory(2 * 64);
@@ -466,7 +488,7 @@ TEST(pool_source_death_test, a_page_that_went_back_to_its_source_and_is_released
     page_type* const taken = made->allocate();
     ASSERT_NE(taken, nullptr);
     made->give_back(*taken);
-    EXPECT_EQ(source.free.size(), 1u);
+    EXPECT_EQ(source.free.size(), 2u);
     EXPECT_DEATH(taken->release(), "released twice");
     taken->start(1); // as if it were out
     EXPECT_DEATH(taken->release(), "went back to its source");

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "noria/memory/block_arena.hpp"
 #include "support/memory_block.hpp"
 #include "support/random.hpp"
 #include "support/strict_sync.hpp"
@@ -175,6 +176,24 @@ TEST(stride_pool, prepares_all_pages_or_none) {
             taken->release();
         }
     }
+}
+
+// A pool with a source begins with no page at home, and has them all the same.
+TEST(stride_pool, pages_come_from_a_source_too) {
+    memory_block memory(6 * 4096);
+    auto arena = block_arena::create(memory.bytes(), 4096);
+    ASSERT_TRUE(arena);
+    auto pages = page_pool::create(*arena, 0, {.refill = 1});
+    ASSERT_TRUE(pages);
+    auto strides = stride_pool::create(*pages, {256, 64}, 2); // four pages each
+    ASSERT_TRUE(strides);
+    const std::uint32_t first = strides->prepare();
+    ASSERT_NE(first, stride_pool::none);
+    EXPECT_EQ(strides->prepare(), stride_pool::none) << "two pages are not enough";
+    EXPECT_EQ(pages->in_flight(), 4u) << "all or none";
+    ASSERT_EQ(strides->consume(first, 0, 64), stride_use::finished);
+    EXPECT_NE(strides->prepare(), stride_pool::none) << "the idle buffer's pages are all there are";
+    EXPECT_EQ(pages->in_flight(), 4u);
 }
 
 TEST(stride_pool, recovers_when_pages_come_back) {

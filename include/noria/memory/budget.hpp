@@ -50,7 +50,7 @@ struct budget_counters {
     std::uint64_t direct_reclaims = 0;      // takes that had to reclaim themselves: stalls
     std::uint64_t direct_reclaimed = 0;     // pages
     std::uint64_t out_of_memory = 0;        // takes that failed after there was nothing left to reclaim
-    std::uint64_t emergency = 0;            // takes served from below all marks
+    std::uint64_t emergency = 0;            // takes served from below min, for the class of that name
     std::uint64_t injected = 0;             // takes that failed because fail_nth said so
     std::uint64_t reports = 0;
     std::uint64_t reports_suppressed = 0; // beyond reports_per_tick; none where there is no `report`
@@ -79,10 +79,14 @@ class budget_allocator {
     [[nodiscard]] static result<budget_allocator> create(Backing& backing, budget_options options) noexcept {
         const std::uint64_t pages = backing.memory().size() / backing.page_bytes();
         const watermarks& marks = options.marks;
-        if (marks.min > marks.low || marks.low > marks.high || marks.high > pages)
+        if (marks.min > marks.low || marks.low > marks.high)
             return make_error(std::errc::invalid_argument,
-                              "watermarks rise from min to low to high, and high is at most the pages there "
-                              "are: make them with watermarks::from(pages, min)");
+                              "watermarks rise from min to low to high: make them "
+                              "with watermarks::from(pages, min)");
+        if (marks.high > pages)
+            return make_error(std::errc::invalid_argument,
+                              "the high mark is above all the pages there are: take a smaller min",
+                              marks.high, pages);
         if (options.lowmem_reserve > pages || options.reserved_highatomic > pages)
             return make_error(std::errc::invalid_argument,
                               "a reserve is at most the pages there are: to let nobody in, reserve them all");
@@ -134,8 +138,8 @@ class budget_allocator {
         ++counters_.given;
     }
 
-    // Whether the block came from below all marks: whoever holds it gives it back soon, and no pool keeps it.
-    // Precondition: `block` is out.
+    // Whether the block came out of the emergency reserve: whoever holds it gives it back soon, and no pool
+    // keeps it. Precondition: `block` is out.
     [[nodiscard]] bool is_emergency(const std::byte* block) const noexcept {
         return (flag_word(block) & flag_bit(block)) != 0;
     }
@@ -239,20 +243,23 @@ class budget_allocator {
         if (!awake_)
             ++counters_.wakeups;
         awake_ = true;
-        if (who == allocation_class::emergency) {
-            std::byte* const block = backing_->take(order);
-            if (block != nullptr) {
-                flag_word(block) |= flag_bit(block);
-                ++counters_.emergency;
-            }
-            return block;
-        }
         const std::uint64_t mark = mark_of(who, options_.marks.min);
         std::byte* block = try_at(mark, order, is_privileged(who));
+        if (block == nullptr && who == allocation_class::emergency)
+            block = take_from_emergency_reserve(order);
         if (block == nullptr && may_wait(who))
             block = reclaim_and_try(mark, order, who);
         if (block == nullptr && who == allocation_class::atomic)
             report({order, who, mark, free_pages(), options_.marks});
+        return block;
+    }
+
+    [[nodiscard]] std::byte* take_from_emergency_reserve(unsigned order) noexcept {
+        std::byte* const block = backing_->take(order);
+        if (block != nullptr) {
+            flag_word(block) |= flag_bit(block);
+            ++counters_.emergency;
+        }
         return block;
     }
 

@@ -99,7 +99,8 @@ class basic_page {
         // operation.
         const std::uint32_t now = references_.load(std::memory_order_acquire);
         NORIA_EXPECTS(now >= fewer,
-                      "this page has fewer references than are given back: it was released twice");
+                      "this page was released twice, or more references were given back than were taken: "
+                      "one release for each reference");
         if (now != fewer) {
             // acq_rel: release what this holder did to the bytes, acquire what the others did if it is the
             // last.

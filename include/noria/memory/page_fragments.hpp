@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "noria/core/bits.hpp"
+#include "noria/core/contract.hpp"
 #include "noria/core/result.hpp"
 #include "noria/core/sync.hpp"
 #include "noria/memory/page.hpp"
@@ -80,11 +81,14 @@ class basic_page_fragments {
     // `bytes` bytes or more: the last fragment of a page gets all that is left of it when that would not hold
     // another one as large, and a request for more than half a page gets a whole one. What is left of a page
     // because a request did not fit is charged to nobody. None, and nothing changed but a count, when the
-    // pool is dry, and for 0 bytes or more than a page. Wait-free. O(1), and O(returns) when the pool
-    // collects them.
+    // pool is dry, and for 0 bytes. Precondition: at most a page, as more would never be had. Wait-free.
+    // O(1), and O(returns) when the pool collects them.
     [[nodiscard]] fragment_type allocate(std::uint32_t bytes) noexcept {
         const std::uint32_t page_bytes = pages_->page_bytes();
-        if (bytes == 0 || bytes > page_bytes) {
+        if (bytes == 0 || bytes > page_bytes) [[unlikely]] {
+            NORIA_EXPECTS(bytes == 0,
+                          "a fragment lies on one page: ask for page_bytes at most, and cut what is "
+                          "longer in several, or make the pool's pages larger");
             ++counters_.alloc_fail;
             return {};
         }

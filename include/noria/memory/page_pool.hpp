@@ -139,9 +139,9 @@ class basic_page_pool {
     };
     [[nodiscard]] owner_section enter() noexcept { return owner_section(*this); }
 
-    // The owner. From here on, pages on other NUMA nodes are not wanted: those it finds at home go back to
-    // the source, as far as that says where its memory lies. source_ref::any_node: all are. A pool without a
-    // source keeps what it has.
+    // The owner. From here on, pages on other NUMA nodes are not wanted; source_ref::any_node: all are. On a
+    // change what lies on the stack goes back to the source, and of the ring, as it is used, what the source
+    // says lies elsewhere. A pool without a source keeps what it has.
     void set_node(int node) noexcept {
         if (home_->source_ != nullptr)
             home_->source_->set_node(home_->free_, node);
@@ -157,7 +157,7 @@ class basic_page_pool {
         return index < home_->count_ ? &home_->pages_[index] : nullptr;
     }
 
-    // The owner. Whether a page that is out came from below all marks of the source: it is not to be kept.
+    // The owner. Whether a page that is out came out of the source's emergency reserve: it is not to be kept.
     [[nodiscard]] bool is_emergency(const page_type& out) const noexcept {
         return home_->source_ != nullptr && home_->source_->is_emergency(out);
     }
@@ -172,6 +172,12 @@ class basic_page_pool {
     [[nodiscard]] std::uint32_t in_flight() const noexcept {
         const std::uint32_t at_home = free(); // first: it may give some to the source
         return home_->here() - at_home;
+    }
+
+    // The owner. Whether so many more can be had: for certain without a source; with one, that has the last
+    // word, and this is true.
+    [[nodiscard]] bool may_have(std::uint32_t more) const noexcept {
+        return home_->source_ != nullptr || free() >= more;
     }
 
     // The owner, say once a poll: what time it is, for the pages handed out from here on. Never less than
@@ -191,7 +197,9 @@ class basic_page_pool {
                 visit(home_->pages_[i], home_->now_ - home_->since_[i]);
     }
 
-    // Any thread; each is right by itself, and the sums are when nobody allocates or frees.
+    // Any thread; each is right by itself. The sums are right when nobody allocates or frees and the owner
+    // has collected: pages that other threads freed lie in the ring and count as out until it does, in
+    // in_flight(), free() or an allocation. So ask for in_flight() first, and for the counters then.
     [[nodiscard]] page_pool_counters counters() const noexcept { return home_->counts_.values(); }
     // Any thread. Pages ever handed out, and pages asked for when there was none.
     [[nodiscard]] std::uint64_t allocated() const noexcept { return counters().handed_out(); }
@@ -202,9 +210,13 @@ class basic_page_pool {
 
     [[nodiscard]] static result<basic_page_pool> make(std::span<std::byte> memory, std::uint32_t page_bytes,
                                                       page_pool_options options) noexcept {
-        if (page_bytes == 0 || page_bytes % cache_line != 0)
+        if (page_bytes == 0)
             return make_error(std::errc::invalid_argument,
-                              "a page is a multiple of the cache line and not empty: round page_bytes up");
+                              "a page of 0 bytes was asked for: say how large your buffers are");
+        if (page_bytes % cache_line != 0)
+            return make_error(std::errc::invalid_argument,
+                              "no two pages share a cache line: round page_bytes up to a multiple of "
+                              "noria::cache_line");
         if (reinterpret_cast<std::uintptr_t>(memory.data()) % cache_line != 0)
             return make_error(std::errc::invalid_argument, "a pool's memory begins on a cache line, so that "
                                                            "no two pages share one: align it");

@@ -181,15 +181,16 @@ class basic_pool_source {
         return moved != 0;
     }
 
-    // Part of it is success.
+    // Part of it is success. An emergency page is the last: who asks gets it at once, and none waits here.
     [[nodiscard]] bool from_source(recycler& free, std::uint32_t most) noexcept {
         std::uint32_t moved = 0;
-        for (; moved != most; ++moved) {
+        for (bool emergency = false; moved != most && !emergency; ++moved) {
             std::byte* const block = source_.take(order_);
             if (block == nullptr)
                 break;
+            emergency = source_.is_emergency(block);
             page_type& taken = record_of(block);
-            taken.set_owner(source_.is_emergency(block) ? emergency_ : recycled_);
+            taken.set_owner(emergency ? emergency_ : recycled_);
             free.give_cached(taken);
         }
         counts_.taken.add(moved);

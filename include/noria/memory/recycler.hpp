@@ -149,6 +149,17 @@ class basic_recycler {
         on_stack_ += static_cast<std::uint32_t>(objects.size());
     }
 
+    // In checked mode only: the owner and nobody else calls this. Who takes from a pool outside all sections
+    // is its owner for the moment, as long as nobody is inside.
+    void expect_owner() const noexcept {
+        if constexpr (contracts_on) {
+            [[maybe_unused]] const void* const inside = owner_.load(std::memory_order_relaxed);
+            NORIA_EXPECTS(inside == nullptr || inside == Sync::self(),
+                          "another thread is inside the owner's section of this pool: until it leaves, only "
+                          "that thread takes, collects and looks; any other may give");
+        }
+    }
+
     // Set-up, before any other thread knows the pool.
     void put_first(T& object) noexcept { give_cached(object); }
 
@@ -159,9 +170,9 @@ class basic_recycler {
         return on_stack_;
     }
 
-    // Set-up: the owner, once, outside all sections, instead of anything else from here on but cached() and
-    // leave(). What was given so far is on the stack, and no more gets there. Waits for givers in the middle
-    // of a give.
+    // Set-up: the owner, once, outside all sections, instead of anything else from here on but cached(),
+    // take_cached() and leave(). What was given so far is on the stack, and no more gets there. Waits for
+    // givers in the middle of a give.
     void close() noexcept {
         NORIA_EXPECTS(owner_.load(std::memory_order_relaxed) == nullptr,
                       "a thread is inside the owner's section of this pool: leave it before the pool goes");
@@ -181,16 +192,6 @@ class basic_recycler {
   private:
     [[nodiscard]] auto push() noexcept {
         return [this](T& object) noexcept { give_cached(object); };
-    }
-
-    // Who takes from a pool outside all sections is its owner for the moment, as long as nobody is inside.
-    void expect_owner() const noexcept {
-        if constexpr (contracts_on) {
-            [[maybe_unused]] const void* const inside = owner_.load(std::memory_order_relaxed);
-            NORIA_EXPECTS(inside == nullptr || inside == Sync::self(),
-                          "another thread is inside the owner's section of this pool: until it leaves, only "
-                          "that thread takes, collects and looks; any other may give");
-        }
     }
 
     // After close(). Until leave() has added what is out, the word lies below zero, and it cannot be zero

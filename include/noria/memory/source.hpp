@@ -30,7 +30,7 @@ concept block_source = requires(Source& source, const Source& seen, std::byte* b
 
 // A source may say more of its memory:
 //   node_of(address)     the NUMA node an address lies on
-//   is_emergency(block)  whether a block that is out came from below all watermarks: to be given back soon
+//   is_emergency(block)  whether a block that is out came out of an emergency reserve: to be given back soon
 //   max_order()          the largest order it can ever have a block of
 template <class Source>
 concept knows_nodes = requires(const Source& source, const std::byte* address) {

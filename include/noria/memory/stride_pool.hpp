@@ -120,21 +120,12 @@ class basic_stride_pool {
             return none;
         const std::uint32_t number = idle_[oldest_idle_];
         settle(number);
-        if (pages_->free() < pages_each_) { // what the other idle buffers still have may be all there is
+        if (!find_pages(number)) { // what the other idle buffers still have may be all there is
             for (std::uint32_t i = 0; i != count_; ++i)
                 if (!buffers_[i].posted && i != (in_use & number_mask))
                     settle(i);
-            if (pages_->free() < pages_each_)
+            if (!find_pages(number))
                 return none;
-        }
-        for (std::uint32_t n = 0; n != pages_each_; ++n) {
-            page_type* fresh = pages_->allocate();
-            if (fresh == nullptr) {
-                settle(number);
-                return none;
-            }
-            fresh->start(bias());
-            place_of(number, n) = {fresh, 0};
         }
         oldest_idle_ = next(oldest_idle_);
         --idle_count_;
@@ -277,6 +268,22 @@ class basic_stride_pool {
 
     [[nodiscard]] place& place_of(std::uint32_t number, std::uint32_t n) noexcept {
         return places_[std::size_t{number} * pages_each_ + n];
+    }
+
+    // Pages under a settled buffer, all of them or none.
+    [[nodiscard]] bool find_pages(std::uint32_t number) noexcept {
+        if (!pages_->may_have(pages_each_)) // a pool that is dry is not asked
+            return false;
+        for (std::uint32_t n = 0; n != pages_each_; ++n) {
+            page_type* const fresh = pages_->allocate();
+            if (fresh == nullptr) {
+                settle(number);
+                return false;
+            }
+            fresh->start(bias());
+            place_of(number, n) = {fresh, 0};
+        }
+        return true;
     }
 
     // Gives back what was not handed out of the buffer's pages; the last holder sends each home.

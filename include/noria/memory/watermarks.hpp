@@ -50,7 +50,7 @@ enum class allocation_class : unsigned char {
     high_priority,        // to half of min; reclaims in the call
     atomic,               // to about 3/8 of min; reclaims nothing: receive paths
     out_of_memory_victim, // to half of min, as it is about to free all it has; reclaims in the call
-    emergency             // to the last page; what it gets from below is flagged. Reclaim itself asks so
+    emergency             // to min, then to the last page, flagged: reclaim itself asks so
 };
 inline constexpr std::size_t allocation_classes = 6;
 
@@ -67,14 +67,13 @@ inline constexpr std::size_t allocation_classes = 6;
     switch (who) {
     case allocation_class::blocking:
     case allocation_class::no_wait:
+    case allocation_class::emergency:
         return min;
     case allocation_class::high_priority:
     case allocation_class::out_of_memory_victim:
         return half;
     case allocation_class::atomic:
         return half - half / 4;
-    case allocation_class::emergency:
-        break;
     }
     return 0;
 }
