@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "noria/queue/rx_queue.hpp"
+#include "noria/queue/strategy.hpp"
 
 namespace {
 
@@ -61,6 +62,28 @@ TEST(null, feeds_a_queue_for_ever) {
                               }),
                   32u);
     EXPECT_EQ(queue->counters().delivered, 32'000u);
+}
+
+TEST(null, reports_every_packet_once_as_sent_and_free) {
+    backend::null device(60);
+    ASSERT_TRUE(device.configure_transmit({.descriptors = 4096, .most_pieces = 18}));
+    EXPECT_FALSE(device.configure_transmit({.descriptors = 4097, .most_pieces = 18}));
+    std::array<transmit_post, 5> posts{};
+    posts[0].id = posts[1].id = 7;
+    posts[2].id = 9;
+    posts[1].flags = posts[2].flags = transmit_post::end_of_packet;
+    EXPECT_EQ(device.transmit(posts), 3u) << "the last packet has no end";
+    std::array<transmit_report, 8> out{};
+    ASSERT_EQ(device.reap_sent(out), 2u);
+    EXPECT_EQ(out[0].id, 7u);
+    EXPECT_EQ(out[1].id, 9u);
+    EXPECT_EQ(out[0].flags, transmit_report::sent | transmit_report::memory_free);
+    EXPECT_EQ(device.reap_sent(out), 0u);
+    std::vector<transmit_post> many(5000, {.flags = transmit_post::end_of_packet});
+    EXPECT_EQ(device.transmit(many), 4096u);
+    EXPECT_EQ(device.transmit(many), 0u);
+    EXPECT_TRUE(device.configure_transmit({.descriptors = 1, .most_pieces = 1}));
+    EXPECT_EQ(device.reap_sent(out), 0u) << "what the last queue posted is gone with it";
 }
 
 } // namespace

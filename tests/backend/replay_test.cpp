@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "noria/queue/rx_queue.hpp"
+#include "noria/queue/strategy.hpp"
 #include "support/random.hpp"
 #include "support/receive.hpp"
 
@@ -71,5 +72,26 @@ TEST(replay_death_test, needs_a_frame) {
     EXPECT_DEATH(backend::replay<buffer_model::per_packet>({}), "at least one frame");
 }
 #endif
+
+TEST(replay, sends_through_its_card) {
+    const std::vector<std::byte> bytes(60);
+    const std::array<backend::wire_frame, 1> frames{{{.bytes = bytes}}};
+    backend::replay<buffer_model::per_packet> device(frames);
+    ASSERT_TRUE(device.configure_transmit({.descriptors = 4, .most_pieces = 18}));
+    auto memory = region::map({.bytes = 4096, .best = backing::plain_pages, .prefault = false});
+    const std::uint64_t iova = device.attach(*memory)->iova_of(memory->bytes().data());
+    const transmit_post post{
+        .iova = iova, .id = 3, .length = 60, .packet_bytes = 60, .flags = transmit_post::end_of_packet};
+    EXPECT_EQ(device.transmit({&post, 1}), 1u);
+    std::uint32_t seen = 0;
+    device.card().sending().step(1, [&](std::span<const backend::transmitter::piece_bytes> pieces) noexcept {
+        EXPECT_EQ(pieces[0].data(), memory->bytes().data());
+        ++seen;
+    });
+    transmit_report report;
+    EXPECT_EQ(device.reap_sent({&report, 1}), 1u);
+    EXPECT_EQ(report.id, 3u);
+    EXPECT_EQ(seen, 1u);
+}
 
 } // namespace

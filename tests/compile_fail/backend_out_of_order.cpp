@@ -3,6 +3,7 @@
 // expect: this backend reports them in any order
 #include "noria/backend/null.hpp"
 #include "noria/queue/rx_queue.hpp"
+#include "noria/queue/strategy.hpp"
 
 struct unruly_device : noria::backend::null {
     using null::null;

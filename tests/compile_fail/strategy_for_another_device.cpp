@@ -3,5 +3,6 @@
 // expect: this strategy and this backend do not fit
 #include "noria/backend/null.hpp"
 #include "noria/queue/rx_queue.hpp"
+#include "noria/queue/strategy.hpp"
 
 std::uint64_t bytes = noria::rx_queue<noria::backend::null, noria::stride_copy>::region_bytes({});

@@ -327,6 +327,13 @@ TEST(head_plan, has_the_sizes_that_are_needed) {
     check(9018, std::type_identity<copy_short>{}, {{640, 160}, {9664, 26}});
     check(9018, std::type_identity<copy_head>{}, {{640, 160}, {9664, 26}});
     check(9018, std::type_identity<pull_headers>{}, {{640, 160}, {9664, 26}});
+    // Two that come out the same when they are rounded up are one: a packet pool takes no size twice.
+    const head_plan plan =
+        copy_all::heads({.packets = 160, .frame_bytes = 270, .geometry = {.headroom = 66}});
+    EXPECT_EQ(plan.sizes[0].bytes, 704u);
+    EXPECT_EQ(plan.sizes[0].heads, 160u);
+    EXPECT_EQ(plan.sizes[1].bytes, 960u);
+    EXPECT_EQ(plan.sizes[2].bytes, 0u);
 }
 
 } // namespace

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "noria/backend/replay.hpp"
+#include "noria/queue/strategy.hpp"
 #include "support/devices.hpp"
 #include "support/every_strategy.hpp"
 #include "support/hostile_device.hpp"

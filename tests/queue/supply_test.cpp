@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "noria/queue/rx_queue.hpp"
+#include "noria/queue/strategy.hpp"
 #include "support/devices.hpp"
 #include "support/supplies.hpp"
 

@@ -17,7 +17,7 @@ using namespace noria;
 
 // Two work buffers of 8 strides, 4 on each of 2 pages.
 constexpr receive_geometry small_cut{
-    .page_bytes = 1024, .strides = {256, 8}, .work_buffers = 2, .headroom = 64};
+    .page_bytes = 1024, .strides = {256, 8}, .work_buffers = 2, .headroom = 64, .tail_overhead = 0};
 constexpr rx_options options{.descriptors = 1, .packets = 5, .frame_bytes = 600, .geometry = small_cut};
 
 struct two_work_buffers : testing::Test {
@@ -95,6 +95,34 @@ TEST_F(two_work_buffers, a_frame_lies_on_every_page_it_touches) {
     ASSERT_EQ(accept(id, 6, 1, 0), accepted::piece);
     EXPECT_TRUE(gathered.pieces().empty()) << "an empty frame lies nowhere";
     EXPECT_FALSE(gathered.spoiled());
+}
+
+// As with buffers and halves: what the geometry keeps free behind a frame is not room of the packet.
+TEST(work_buffers, keep_the_tail_overhead_free) {
+    constexpr receive_geometry cut{
+        .page_bytes = 4096, .strides = {2048, 4}, .work_buffers = 1, .headroom = 64, .tail_overhead = 320};
+    memory_block memory(2 * 4096);
+    auto pages = page_pool::create(memory.bytes(), 4096);
+    auto supply = work_buffers::create(*pages, {.packets = 1, .frame_bytes = 1514, .geometry = cut});
+    ASSERT_TRUE(supply);
+    mapping dma{memory.bytes(), 0};
+    scripted_device<buffer_model::striding> device;
+    supply->refill(device, dma);
+    frame gathered;
+    const auto room_behind = [&](std::uint32_t stride, std::uint32_t length) {
+        gathered.clear();
+        EXPECT_EQ(supply->accept({.id = device.posted[0].id,
+                                  .offset = stride * 2048,
+                                  .length = length,
+                                  .strides = 1,
+                                  .flags = completion::end_of_packet},
+                                 dma, gathered),
+                  accepted::piece);
+        return gathered.pieces()[0].room;
+    };
+    EXPECT_EQ(room_behind(0, 1514), 2048u - 64 - 1514 - 320);
+    EXPECT_EQ(room_behind(1, 2048 - 64 - 320), 0u);
+    EXPECT_EQ(room_behind(2, 2048 - 64 - 100), 0u) << "it does not wrap";
 }
 
 TEST_F(two_work_buffers, strides_are_used_up_whatever_the_completion_says_of_the_frame) {

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "noria/queue/rx_queue.hpp"
+#include "noria/queue/strategy.hpp"
 
 // What a device may do wrong, it does: it names buffers it has and has not, once and twice, with any offset,
 // length and flag. Buffers it is given are filled with one byte, and nothing else in the noria::region is

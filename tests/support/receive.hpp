@@ -16,6 +16,7 @@
 #include "noria/backend/loopback.hpp"
 #include "noria/packet/pull.hpp"
 #include "noria/queue/rx_queue.hpp"
+#include "noria/queue/strategy.hpp"
 #include "noria/stats/ledger.hpp"
 #include "noria/wire/ethernet.hpp"
 #include "noria/wire/ipv4.hpp"

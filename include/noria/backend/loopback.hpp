@@ -5,13 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <new>
-#include <optional>
 #include <span>
 
+#include "noria/backend/address_space.hpp"
+#include "noria/backend/card_rings.hpp"
 #include "noria/backend/contract.hpp"
+#include "noria/backend/fault_dice.hpp"
+#include "noria/backend/transmitter.hpp"
 #include "noria/core/owned.hpp"
-#include "noria/ring/descriptor_ring.hpp"
 #include "noria/stats/counter.hpp"
 
 namespace noria::inline NORIA_ABI::backend {
@@ -50,17 +51,16 @@ class loopback {
     static constexpr bool in_order = true;
     static constexpr std::uint32_t fifo_frames = 512;
 
-    explicit loopback(loopback_faults faults = {}) noexcept : faults_(faults), random_(faults.seed | 1) {}
+    // It sends packets in at most `most_pieces` pieces.
+    explicit loopback(loopback_faults faults = {}, transmit_faults on_the_way_out = {},
+                      std::uint32_t most_pieces = transmitter::most_pieces) noexcept
+        : faults_(faults), random_(faults.seed), sending_(reachable_, on_the_way_out, most_pieces) {}
     loopback(const loopback&) = delete;
     loopback& operator=(const loopback&) = delete;
 
     // The queue's side. attach and configure while the wire is at rest: they begin anew.
 
-    [[nodiscard]] result<mapping> attach(region& memory) noexcept {
-        // An address space of its own, that begins where no pointer does: mixing the two up shows at once.
-        dma_.emplace(memory.bytes(), first_iova);
-        return mapping(memory.bytes(), first_iova);
-    }
+    [[nodiscard]] result<mapping> attach(region& memory) noexcept { return reachable_.attach(memory); }
 
     [[nodiscard]] result<receive_setup> configure(const receive_setup& wanted) noexcept {
         if (wanted.descriptors == 0 || wanted.descriptors > (1u << 20))
@@ -83,10 +83,9 @@ class loopback {
                               "that many strides want more than 2^24 completions: use fewer work buffers");
         setup_.completions = most;
         links_ = owned<links>::make(wanted.descriptors, static_cast<std::uint32_t>(most) + spare_completions);
-        if (!links_ || !links_->ready())
+        if (!links_ || !links_->open())
             return make_error(std::errc::not_enough_memory,
                               "the system has no memory for the device's rings");
-        links_->open();
         completion_room_ = posts_held_ = used_strides_ = 0; // what the last queue posted is gone with it
         return setup_;
     }
@@ -98,8 +97,24 @@ class loopback {
     }
 
     [[nodiscard]] std::uint32_t reap(std::span<completion> completions) noexcept {
-        return links_->completions->reader.reap(completions);
+        return links_->reports->reader.reap(completions);
     }
+
+    // The queue's side of sending.
+    [[nodiscard]] result<transmit_setup> configure_transmit(const transmit_setup& wanted) noexcept {
+        return sending_.configure(wanted);
+    }
+    [[nodiscard]] std::uint32_t transmit(std::span<const transmit_post> posts) noexcept {
+        return sending_.transmit(posts);
+    }
+    [[nodiscard]] std::uint32_t reap_sent(std::span<transmit_report> reports) noexcept {
+        return sending_.reap_sent(reports);
+    }
+
+    // The wire's side of sending: transmitter::step is where packets come out. What is sent is not received
+    // by the same card by itself: whoever owns the wire offers it again, here or elsewhere.
+    [[nodiscard]] transmitter& sending() noexcept { return sending_; }
+    [[nodiscard]] const transmitter& sending() const noexcept { return sending_; }
 
     // The wire's side.
 
@@ -130,10 +145,10 @@ class loopback {
                 break;
             ++fifo_head_;
             if (!late_ && (moved + 1) % publish_every == 0)
-                links_->completions->writer.publish();
+                links_->reports->writer.publish();
         }
         if (!late_)
-            links_->completions->writer.publish();
+            links_->reports->writer.publish();
         moved_.add(moved - (lost_.value() - lost_before));
         return moved;
     }
@@ -146,7 +161,6 @@ class loopback {
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.value(); }
 
   private:
-    static constexpr std::uint64_t first_iova = std::uint64_t{1} << 40;
     static constexpr std::uint32_t most_posts_per_frame = 64;
     static constexpr std::uint32_t most_completions = 1u << 24;
     static constexpr std::uint32_t most_posts = 1024; // taken over at once: a work buffer, at most
@@ -154,60 +168,15 @@ class loopback {
         2 * (most_posts_per_frame + 2);                // for duplicates, and for looking ahead
     static constexpr std::uint32_t publish_every = 16; // frames: a device writes completions back in bursts
 
-    using post_ring = descriptor_ring<buffer_post, {.capacity = dynamic}>;
-    using completion_ring = descriptor_ring<completion, {.capacity = dynamic}>;
+    using links = card_rings<buffer_post, completion>;
 
-    // The two rings and the memory they lie in.
-    struct links {
-        links(std::uint32_t posts_wanted, std::uint32_t completions_wanted) noexcept
-            : post_capacity(posts_wanted), completion_capacity(completions_wanted),
-              post_slots(new(std::nothrow) post_ring::slot_type[slots_for(posts_wanted)]),
-              completion_slots(new(std::nothrow) completion_ring::slot_type[slots_for(completions_wanted)]) {}
-        links(const links&) = delete;
-        links& operator=(const links&) = delete;
-        ~links() {
-            completions.reset();
-            posts.reset();
-            completion_memory.reset();
-            post_memory.reset();
-            delete[] completion_slots;
-            delete[] post_slots;
-        }
-        [[nodiscard]] bool ready() const noexcept {
-            return post_slots != nullptr && completion_slots != nullptr;
-        }
-        void open() noexcept {
-            post_memory.emplace(std::span(post_slots, slots_for(post_capacity)), post_capacity);
-            completion_memory.emplace(std::span(completion_slots, slots_for(completion_capacity)),
-                                      completion_capacity);
-            posts.emplace(post_memory->split());
-            completions.emplace(completion_memory->split());
-        }
-
-        std::uint32_t post_capacity;
-        std::uint32_t completion_capacity;
-        post_ring::slot_type* post_slots;
-        completion_ring::slot_type* completion_slots;
-        std::optional<post_ring> post_memory;
-        std::optional<completion_ring> completion_memory;
-        std::optional<post_ring::roles> posts;
-        std::optional<completion_ring::roles> completions;
-    };
-
-    [[nodiscard]] bool strikes(std::uint32_t one_in) noexcept {
-        if (one_in == 0)
-            return false;
-        random_ ^= random_ << 13; // xorshift64 (Marsaglia 2003)
-        random_ ^= random_ >> 7;
-        random_ ^= random_ << 17;
-        return random_ % one_in == 0;
-    }
+    [[nodiscard]] bool strikes(std::uint32_t one_in) noexcept { return random_.strikes(one_in); }
 
     // One frame to memory. False when a buffer is missing: nothing has happened then, and the frame stays in
     // the FIFO.
     [[nodiscard]] bool receive(const wire_frame& arriving) noexcept {
         if (completion_room_ < most_posts_per_frame + 2)
-            completion_room_ = links_->completions->writer.space();
+            completion_room_ = links_->reports->writer.space();
         if (completion_room_ < most_posts_per_frame + 2)
             return false;
         std::span<const std::byte> bytes = arriving.bytes;
@@ -229,7 +198,7 @@ class loopback {
             done.flags |= completion::error;
         if (strikes(faults_.late)) {
             if (!late_)
-                links_->completions->writer.publish(); // what came before is not late
+                links_->reports->writer.publish(); // what came before is not late
             late_ = true;
         }
         if constexpr (Model == buffer_model::striding)
@@ -244,7 +213,7 @@ class loopback {
     enum class placed : unsigned char { here, not_yet, never };
 
     void complete(const completion& done) noexcept {
-        const bool written = links_->completions->writer.write(done);
+        const bool written = links_->reports->writer.write(done);
         NORIA_EXPECTS(written,
                       "the completion ring holds one completion for each buffer or stride, and spare ones");
         static_cast<void>(written);
@@ -253,8 +222,7 @@ class loopback {
 
     // Writes to where the driver said. What it said wrongly an IOMMU would stop: the bytes go nowhere.
     void write(std::uint64_t iova, std::span<const std::byte> bytes) noexcept {
-        if (std::byte* const to = dma_ ? dma_->address_of(iova, bytes.size()) : nullptr;
-            to != nullptr && !bytes.empty())
+        if (std::byte* const to = reachable_.address_of(iova, bytes.size()); to != nullptr && !bytes.empty())
             std::memcpy(to, bytes.data(), bytes.size());
     }
 
@@ -346,8 +314,9 @@ class loopback {
     }
 
     loopback_faults faults_;
-    std::uint64_t random_;
-    std::optional<mapping> dma_;
+    fault_dice random_;
+    address_space reachable_;
+    transmitter sending_;
     receive_setup setup_;
     owned<links> links_;
 
@@ -370,5 +339,6 @@ class loopback {
 
 static_assert(check_backend<loopback<buffer_model::per_packet>>());
 static_assert(check_backend<loopback<buffer_model::striding>>());
+static_assert(check_transmit<loopback<buffer_model::per_packet>>());
 
 } // namespace noria::inline NORIA_ABI::backend

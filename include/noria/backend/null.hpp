@@ -5,11 +5,12 @@
 #include <span>
 
 #include "noria/backend/contract.hpp"
+#include "noria/backend/transmit.hpp"
 
 namespace noria::inline NORIA_ABI::backend {
 
 // A device with no wire: it fills every posted buffer at once with a frame of `frame_bytes` that it never
-// writes. What is left is the cost of the queue alone. One thread.
+// writes, and what is sent is gone at once. What is left is the cost of the queues alone. One thread.
 class null {
   public:
     static constexpr buffer_model model = buffer_model::per_packet;
@@ -43,6 +44,33 @@ class null {
         return written;
     }
 
+    // What is sent goes nowhere, at once.
+    [[nodiscard]] result<transmit_setup> configure_transmit(const transmit_setup& wanted) noexcept {
+        if (wanted.descriptors > most_descriptors)
+            return make_error(std::errc::invalid_argument,
+                              "the null device has 4096 descriptors: ask for no more");
+        reported_ = sent_;
+        return wanted;
+    }
+
+    [[nodiscard]] std::uint32_t transmit(std::span<const transmit_post> posts) noexcept {
+        std::uint32_t whole = 0;
+        for (std::uint32_t i = 0; i != posts.size() && sent_ - reported_ != most_descriptors; ++i)
+            if ((posts[i].flags & transmit_post::end_of_packet) != 0) {
+                sent_ids_[sent_++ % most_descriptors] = posts[i].id;
+                whole = i + 1;
+            }
+        return whole;
+    }
+
+    [[nodiscard]] std::uint32_t reap_sent(std::span<transmit_report> reports) noexcept {
+        std::uint32_t written = 0;
+        for (; written != reports.size() && reported_ != sent_; ++written)
+            reports[written] = {.id = sent_ids_[reported_++ % most_descriptors],
+                                .flags = transmit_report::sent | transmit_report::memory_free};
+        return written;
+    }
+
   private:
     static constexpr std::uint32_t most_descriptors = 4096;
 
@@ -50,8 +78,11 @@ class null {
     std::uint32_t posted_ = 0; // both count on and wrap
     std::uint32_t filled_ = 0;
     std::uint32_t ids_[most_descriptors];
+    std::uint32_t sent_ = 0; // packets; both count on and wrap
+    std::uint32_t reported_ = 0;
+    std::uint32_t sent_ids_[most_descriptors];
 };
 
-static_assert(check_backend<null>());
+static_assert(check_backend<null>() && check_transmit<null>());
 
 } // namespace noria::inline NORIA_ABI::backend

@@ -35,8 +35,19 @@ class replay {
         return card_.reap(completions);
     }
 
-    // The wire's side. Puts up to `most` frames on the wire, no more than the card's FIFO has room for, so
-    // that none is missed, and lets the card run. How many frames it moved to memory.
+    [[nodiscard]] result<transmit_setup> configure_transmit(const transmit_setup& wanted) noexcept {
+        return card_.configure_transmit(wanted);
+    }
+    [[nodiscard]] std::uint32_t transmit(std::span<const transmit_post> posts) noexcept {
+        return card_.transmit(posts);
+    }
+    [[nodiscard]] std::uint32_t reap_sent(std::span<transmit_report> reports) noexcept {
+        return card_.reap_sent(reports);
+    }
+
+    // The wire's side; where packets come out is card().sending(). Puts up to `most` frames on the wire, no
+    // more than the card's FIFO has room for, so that none is missed, and lets the card run. How many frames
+    // it moved to memory.
     std::uint32_t step(std::uint32_t most) noexcept {
         const std::uint32_t room = card_.fifo_room();
         send(most < room ? most : room);
@@ -61,5 +72,6 @@ class replay {
 };
 
 static_assert(check_backend<replay<buffer_model::per_packet>>());
+static_assert(check_transmit<replay<buffer_model::per_packet>>());
 
 } // namespace noria::inline NORIA_ABI::backend

@@ -183,7 +183,7 @@ class basic_adaptive_build {
         : headroom_(options.geometry.headroom), clock_(clock) {}
 
     [[nodiscard]] std::uint32_t reads(std::uint32_t frame_bytes) const noexcept {
-        return frame_bytes <= learner_.copybreak() ? frame_bytes : 0;
+        return short_ || frame_bytes <= learner_.copybreak() ? frame_bytes : 0;
     }
 
     // The queue calls these around each poll.

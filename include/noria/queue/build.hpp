@@ -69,7 +69,9 @@ namespace detail {
     head_plan plan;
     std::size_t sizes = 0;
     const auto add = [&](std::uint32_t bytes, std::uint32_t heads) {
-        plan.sizes[sizes++] = {round_up(bytes + spare, std::uint32_t{cache_line}), heads};
+        const std::uint32_t size = round_up(bytes + spare, std::uint32_t{cache_line});
+        if (sizes == 0 || plan.sizes[sizes - 1].bytes != size) // else the one before does for both
+            plan.sizes[sizes++] = {size, heads};
     };
     longest = longest < frame ? longest : frame;
     if (longest != 0)

@@ -53,8 +53,9 @@ linear_stride_bytes(std::uint32_t mtu, const receive_geometry& cut = linux_geome
     constexpr std::uint64_t ethernet = 22;
     const std::uint64_t bytes =
         round_up(ethernet + cut.headroom + mtu, std::uint64_t{cache_line}) + cut.tail_overhead;
-    const bool fits = bytes <= cut.page_bytes && bytes <= stride_geometry::longest_stride;
-    return fits ? static_cast<std::uint32_t>(std::bit_ceil(bytes)) : 0;
+    const std::uint64_t stride = std::bit_ceil(bytes);
+    const bool fits = stride <= cut.page_bytes && stride <= stride_geometry::longest_stride;
+    return fits ? static_cast<std::uint32_t>(stride) : 0;
 }
 
 // A work buffer of `cut`, divided as mlx5 would for that MTU: in linear strides, or in short ones of 256.

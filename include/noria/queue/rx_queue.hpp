@@ -16,10 +16,11 @@
 #include "noria/memory/page_pool.hpp"
 #include "noria/memory/region.hpp"
 #include "noria/packet/packet_pool.hpp"
+#include "noria/queue/build.hpp"
 #include "noria/queue/frame.hpp"
 #include "noria/queue/geometry.hpp"
 #include "noria/queue/shortage.hpp"
-#include "noria/queue/strategy.hpp"
+#include "noria/queue/supply.hpp"
 #include "noria/stats/drop_reason.hpp"
 
 namespace noria::inline NORIA_ABI {
@@ -101,7 +102,9 @@ class rx_queue {
     // Takes up to `budget` completions off the device and hands each packet to consume(packet_ptr). The
     // number of completions worked off, fillers and bad ones too; less than the budget means that there was
     // no more. All of the budget also when a frame waits for memory: there is more, and polling again is what
-    // brings it. What becomes of frames when memory is short is the strategy's choice (see shortage).
+    // brings it. What becomes of frames when memory is short is the strategy's choice (see shortage). A
+    // consumer with `admits(frame&) -> bool` is asked before a packet is made, and what it does not admit is
+    // dropped as `filter`: see queue/receive_loop.hpp.
     template <class Consumer>
         requires std::is_nothrow_invocable_v<Consumer&, packet_ptr>
     std::uint32_t poll(std::uint32_t budget, Consumer&& consume) noexcept {
@@ -162,7 +165,8 @@ class rx_queue {
 
     struct body {
         body(Backend& to, const rx_options& options) noexcept
-            : device(to), longest(options.frame_bytes), builder(options) {}
+            : device(to), longest(options.frame_bytes), headroom(options.geometry.headroom),
+              builder(options) {}
 
         [[nodiscard]] error set_up(region& memory, const rx_options& options) noexcept {
             std::span<std::byte> left = memory.bytes();
@@ -226,7 +230,8 @@ class rx_queue {
         }
 
         Backend& device;
-        std::uint32_t longest; // frame, bytes
+        std::uint32_t longest;  // frame, bytes
+        std::uint32_t headroom; // of heads for copies, bytes
         // What packets and posted buffers come from goes last: members are destroyed bottom up.
         std::optional<page_pool> pages;
         std::array<std::optional<page_pool>, packet_home::most_head_classes> heads;
@@ -329,6 +334,9 @@ class rx_queue {
     [[nodiscard]] bool finish(Consumer& consume) noexcept {
         body& q = *body_;
         packet_ptr made;
+        if constexpr (requires { consume.admits(q.gathered); })
+            if (!q.waiting && !q.gathered.spoiled() && !consume.admits(q.gathered))
+                q.gathered.spoil(drop_reason::filter);
         if (!q.gathered.spoiled()) {
             if (leaves_no_hole())
                 made = q.builder.build(q.gathered, *q.source, *q.packets, q.counters.built);
@@ -359,13 +367,21 @@ class rx_queue {
         return true;
     }
 
-    // Where the ring is to stay full, a packet gets a frame's memory only if there is a page in its place.
+    // Where the ring is to stay full, a packet gets a frame's memory only if there is a page in its place. A
+    // build that copies, but would keep that memory for want of a head, is asked only while there is one.
     [[nodiscard]] bool leaves_no_hole() noexcept {
         if constexpr (answer == shortage::drop_and_recycle && build::attaches) {
             body& q = *body_;
             const std::uint32_t length = q.gathered.length();
             const bool copied = length != 0 && q.builder.reads(length) >= length;
-            return copied || q.source->replaceable(q.gathered);
+            if ((copied && build::needs_head) || q.source->replaceable(q.gathered))
+                return true;
+            if (!copied)
+                return false;
+            packet_ptr head = q.packets->allocate(length, q.headroom);
+            const bool there = static_cast<bool>(head);
+            head.free(drop_reason::consumed);
+            return there;
         }
         return true;
     }

@@ -117,12 +117,13 @@ class work_buffers {
         strides_.walk(done.offset + frame_offset_, done.length,
                       [&](std::uint32_t n, std::uint32_t within, std::uint32_t bytes) {
                           const std::uint32_t used = (within + bytes) % stride_bytes; // of the last stride
+                          const std::uint32_t left = used == 0 ? 0 : stride_bytes - used;
                           const bool added =
                               gathered.add({.under = &strides_.page_at(done.id, n),
                                             .offset = within,
                                             .length = bytes,
                                             .headroom = frame_offset_,
-                                            .room = used == 0 ? 0 : stride_bytes - used,
+                                            .room = left > tail_overhead_ ? left - tail_overhead_ : 0,
                                             .truesize = round_up(frame_offset_ + bytes, stride_bytes),
                                             .slot = done.id,
                                             .number = n});
@@ -147,7 +148,8 @@ class work_buffers {
 
   private:
     work_buffers(stride_pool&& strides, const rx_options& options) noexcept
-        : strides_(std::move(strides)), frame_offset_(frame_offset(options)) {}
+        : strides_(std::move(strides)), frame_offset_(frame_offset(options)),
+          tail_overhead_(options.geometry.tail_overhead) {}
 
     // Headroom fits in front of each frame only where a frame has a stride run to itself in one page: when
     // there is but one page, or when each frame has one stride (see linear_stride_bytes).
@@ -161,6 +163,7 @@ class work_buffers {
 
     stride_pool strides_;
     std::uint32_t frame_offset_;
+    std::uint32_t tail_overhead_;
     std::uint32_t unposted_ = stride_pool::none; // a prepared work buffer the device has not taken all of
     std::uint32_t next_page_ = 0;
     std::uint32_t posted_ = 0;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "noria/backend/contract.hpp"
+#include "noria/core/result.hpp"
+#include "noria/ring/descriptor.hpp"
+
+// What a device must offer to be sent through: the other half of the contract, for backends that have it. It
+// never sees a packet either, only where the pieces of one lie.
+
+namespace noria::inline NORIA_ABI {
+
+// A piece of a packet for the device to send. The pieces of a packet are posted one behind the other, with
+// the same id, and the last one says so.
+struct transmit_post {
+    enum flag : std::uint32_t { end_of_packet = 1u << 0 };
+
+    std::uint64_t iova = 0;
+    std::uint32_t id = 0;           // what its reports will call the packet
+    std::uint32_t length = 0;       // bytes of this piece
+    std::uint32_t packet_bytes = 0; // of the whole packet
+    std::uint32_t flags = 0;        // the top bit belongs to the ring it goes through
+};
+
+// What became of a packet. That it was sent and that its memory is free are two things: a device that copies
+// frees before it sends, one that sends in place can only free when nothing will be sent again. They come in
+// one report, or in two, in either order. Every field is the device's word and is not trusted.
+struct transmit_report {
+    enum flag : std::uint32_t {
+        sent = 1u << 0,        // it is on the wire
+        memory_free = 1u << 1, // the device will not read it again
+        error = 1u << 2        // instead of sent: it never will be
+    };
+
+    std::uint32_t id = 0;
+    std::uint32_t flags = 0; // the top bit belongs to the ring it comes through
+};
+
+template <>
+struct descriptor_traits<transmit_post> {
+    static constexpr std::size_t word_offset = offsetof(transmit_post, flags);
+};
+template <>
+struct descriptor_traits<transmit_report> {
+    static constexpr std::size_t word_offset = offsetof(transmit_report, flags);
+};
+
+// What a transmit queue asks of its device before it starts, and what the device answers.
+struct transmit_setup {
+    std::uint32_t descriptors = 0; // how many pieces can be posted and not reported at once
+    std::uint32_t most_pieces = 0; // of one packet; asked for: as many as a packet can have
+};
+
+// Takes up its sizes. Requires: configure_transmit(const transmit_setup&) -> result<transmit_setup>,
+// noexcept, with what it will really do: no more than it was asked for.
+template <class Backend>
+concept configures_transmit = requires(Backend& backend, const transmit_setup& setup) {
+    { backend.configure_transmit(setup) } noexcept -> std::same_as<result<transmit_setup>>;
+};
+
+// Takes packets to send. Requires: transmit(span<const transmit_post>) -> how many posts from the front it
+// took, whole packets only; one doorbell for all of them.
+template <class Backend>
+concept transmits = requires(Backend& backend, std::span<const transmit_post> posts) {
+    { backend.transmit(posts) } noexcept -> std::same_as<std::uint32_t>;
+};
+
+// Reports what became of them. Requires: reap_sent(span<transmit_report>) -> how many it wrote; 0 when there
+// is nothing. Packets in any order.
+template <class Backend>
+concept reports_sent = requires(Backend& backend, std::span<transmit_report> reports) {
+    { backend.reap_sent(reports) } noexcept -> std::same_as<std::uint32_t>;
+};
+
+// A device that can be sent through. All calls come from the queue's thread.
+template <class Backend>
+concept transmit_backend =
+    attaches<Backend> && configures_transmit<Backend> && transmits<Backend> && reports_sent<Backend>;
+
+// For the author of a backend, as check_backend: put `static_assert(noria::check_transmit<my_nic>());` behind
+// it.
+template <class Backend>
+[[nodiscard]] consteval bool check_transmit() noexcept {
+    static_assert(attaches<Backend>,
+                  "a backend makes memory known to its device: add `noria::result<noria::mapping> "
+                  "attach(noria::region&) noexcept;`");
+    static_assert(configures_transmit<Backend>,
+                  "a backend with a transmit half takes up the queue's sizes: add "
+                  "`noria::result<noria::transmit_setup> configure_transmit(const noria::transmit_setup&) "
+                  "noexcept;` and return what it will really do");
+    static_assert(transmits<Backend>,
+                  "a backend with a transmit half takes packets to send: add `std::uint32_t "
+                  "transmit(std::span<const noria::transmit_post>) noexcept;` and return how many posts it "
+                  "took, whole packets only");
+    static_assert(reports_sent<Backend>,
+                  "a backend with a transmit half reports what became of packets: add `std::uint32_t "
+                  "reap_sent(std::span<noria::transmit_report>) noexcept;` and return how many it wrote");
+    return transmit_backend<Backend>;
+}
+
+} // namespace noria::inline NORIA_ABI
