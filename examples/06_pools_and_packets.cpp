@@ -65,10 +65,43 @@ void a_pool_of_your_own() {
     });
     // [/leak]
     // [counted]
+    noria::page* const lent = buffers.allocate();
+    if (lent == nullptr)
+        return;
+    std::thread([lent] { lent->release(); }).join(); // now it lies in the return ring
+
+    const std::uint32_t out = buffers.in_flight(); // first this: it collects what lies there
     const noria::page_pool_counters seen = buffers.counters();
-    check(seen.handed_out() == seen.came_home() + buffers.in_flight());
+    check(seen.handed_out() == seen.came_home() + out);
     // [/counted]
+    check(out == 1);
     lost->release();
+}
+
+void a_pool_with_a_limit() {
+    // [limit]
+    auto memory = or_exit(noria::region::map({.bytes = 4 << 20})); // room for 2048 buffers
+    auto arena = or_exit(noria::block_arena::create(memory.bytes(), 2048));
+    noria::counting_source<noria::block_arena> source(arena);
+    auto buffers = or_exit(noria::page_pool::create(source, 0, noria::linux_page_pool)); // keeps 128 and 1024
+    const auto own = buffers.enter();
+
+    static std::array<noria::page*, 3000> out;
+    const std::uint32_t got = buffers.allocate_burst(out); // 2048: then the source has none
+    release_burst(std::span(out).first(got));              // 1152 stay with the pool, the others go back
+    // [/limit]
+    check(got == 2048 && buffers.in_flight() == 0);
+    // [limit-counters]
+    const std::uint32_t kept = buffers.free(); // it collects, so it comes before counters()
+    const noria::page_pool_counters seen = buffers.counters();
+    std::printf(
+        "  %u handed out, %llu asked for in vain; %llu went back, as there was no room; %u are kept\n", got,
+        static_cast<unsigned long long>(seen.alloc_fail),
+        static_cast<unsigned long long>(seen.recycle_ring_full), kept);
+    check(seen.taken - seen.released == source.counters().takes - source.counters().gives);
+    // [/limit-counters]
+    check(kept == 128 + 1024 && seen.alloc_fail == 3000 - 2048 && seen.recycle_ring_full == 2048 - 1152);
+    check(seen.taken - seen.released == kept && source.counters().peak_bytes == 4u << 20);
 }
 
 // What the other functions need: packets with heads of two sizes, and pages for fragments.
@@ -197,6 +230,60 @@ struct two_blocks {
 };
 // [/step]
 
+// [pair]
+// The code under test: two buffers, or none.
+struct two_buffers {
+    noria::page* first = nullptr;
+    noria::page* second = nullptr;
+
+    [[nodiscard]] bool take(noria::page_pool& from) noexcept {
+        first = from.allocate();
+        second = first == nullptr ? nullptr : from.allocate();
+        if (second != nullptr)
+            return true;
+        if (first != nullptr)
+            std::exchange(first, nullptr)->release();
+        return false;
+    }
+};
+// [/pair]
+
+// [twice]
+// The code under test: a packet and a copy of it. What it has got by the time it fails goes home with it.
+[[nodiscard]] bool twice(noria::packet_pool& from) {
+    const noria::packet_ptr one = from.allocate(64);
+    const noria::packet_ptr other = one ? copy(*one) : noria::packet_ptr();
+    return static_cast<bool>(other);
+}
+// [/twice]
+
+void too_few_packets() {
+    // [few]
+    alignas(noria::cache_line) static std::byte memory[16 * 256];
+    auto heads = or_exit(noria::page_pool::create(memory, 256));
+    noria::page_pool* const sizes[] = {&heads};
+    auto packets = or_exit(noria::packet_pool::create({.packets = 8, .heads = sizes, .keep_heads = false}));
+    const auto own = packets.enter();
+
+    std::uint32_t descriptors = 0; // what twice() has to itself: none, one, ...
+    for (bool done = false; !done; ++descriptors) {
+        std::array<noria::packet_ptr, 8> held; // all the others
+        const std::uint32_t out = packets.allocate_burst(std::span(held).first(8 - descriptors), 64);
+        done = twice(packets);
+        check(packets.in_flight() == out && heads.in_flight() == out); // strong: nothing is lost
+    }
+    std::uint32_t free_heads = 0; // and the same with heads
+    for (bool done = false; !done; ++free_heads) {
+        std::array<noria::page*, 16> held{};
+        const std::uint32_t out = heads.allocate_burst(std::span(held).first(16 - free_heads));
+        done = twice(packets);
+        check(packets.in_flight() == 0 && heads.in_flight() == out);
+        release_burst(std::span(held).first(out));
+    }
+    // [/few]
+    check(descriptors == 3 && free_heads == 3); // it fails with none and one, and succeeds with two
+}
+
 void allocation_failures() {
     static memory_of<4096 * 64> memory;
     // [budget]
@@ -235,6 +322,29 @@ void allocation_failures() {
         check(first != nullptr && second == nullptr && buffers.counters().alloc_fail == 1);
         first->release();
     }
+    {
+        // [fresh]
+        auto for_receiving = budget.as(noria::allocation_class::atomic);
+        for (std::uint64_t n = 1;; ++n) {
+            // A fresh pool each time: one that was used has pages at home, and asks the source for fewer.
+            auto buffers = or_exit(noria::page_pool::create(for_receiving, 0, {.refill = 1}));
+            const auto own = buffers.enter();
+            const std::uint64_t injected = budget.counters().injected;
+            budget.fail_nth(n);
+            two_buffers pair;
+            const bool done = pair.take(buffers);
+            if (budget.counters().injected == injected) {
+                check(done && n == 3); // it takes two: so the third was never asked for
+                pair.first->release();
+                pair.second->release();
+                break;
+            }
+            check(!done && buffers.in_flight() == 0);
+        }
+        budget.fail_nth(0);
+        // [/fresh]
+    }
+    check(budget.free_pages() == 4096);
 
     // [incident]
     // 2000 pages hold files that could be read again. A burst takes single pages, and no tick comes between.
@@ -285,6 +395,29 @@ std::uint16_t destination_port_only_read(const noria::packet& packet) {
     return there ? std::uint16_t{udp.destination_port} : std::uint16_t{0};
 }
 // [/peek]
+
+void ledger(pools& all) {
+    const auto own = all.packets.enter();
+    all.packets.allocate(64).free(noria::drop_reason::ip_checksum);
+    all.packets.allocate(64).free(noria::user_drop_reason(1, 7));
+    const noria::packet_ptr held = all.packets.allocate(64);
+    // [ledger]
+    using number = unsigned long long;
+    const noria::packet_pool& packets = all.packets;
+    std::printf("  %llu made: %u in flight, %llu consumed, %llu dropped\n", number{packets.made()},
+                packets.in_flight(), number{packets.consumed()}, number{packets.dropped()});
+    for (std::uint32_t i = 0; i != noria::drop_reason_count; ++i) {
+        const auto reason = static_cast<noria::drop_reason>(i);
+        if (const std::uint64_t count = packets.dropped(reason); count != 0)
+            std::printf("    %s: %llu\n", name(reason), number{count});
+    }
+    // All reasons that users have numbered themselves, together: any of them stands for them.
+    std::printf("    user: %llu\n", number{packets.dropped(noria::user_drop_reason(1, 0))});
+    check(packets.made() == packets.in_flight() + packets.dropped() + packets.consumed());
+    // [/ledger]
+    check(packets.in_flight() == 1 && packets.dropped(noria::drop_reason::ip_checksum) == 1);
+    check(packets.dropped(noria::user_drop_reason(2, 3)) == 1);
+}
 
 void read_a_header(pools& all) {
     const auto own_packets = all.packets.enter();
@@ -343,12 +476,16 @@ void free_on_another_thread(pools& all) {
 int main() {
     std::printf("A pool of your own\n");
     a_pool_of_your_own();
+    a_pool_with_a_limit();
     static pools all;
     std::printf("Packets with fragments\n");
     packets_with_fragments(all);
     foreign_memory(all);
     std::printf("Allocation failures\n");
     allocation_failures();
+    too_few_packets();
+    std::printf("Where packets went\n");
+    ledger(all);
     read_a_header(all);
     free_on_another_thread(all);
     const noria::page_fragments_counters seen = all.cut.counters();

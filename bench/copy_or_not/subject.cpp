@@ -11,6 +11,7 @@
 #include "copy_or_not/wire.hpp"
 #include "noria/backend/replay.hpp"
 #include "noria/queue/rx_queue.hpp"
+#include "noria/queue/strategy.hpp"
 
 namespace bench {
 namespace {

@@ -35,11 +35,23 @@ class net_dev_row;
 struct exported_queue;
 struct softnet_row;
 
+template <class Sync>
+class basic_poll_instance;
+class poll_ref;
+struct poll_budget;
+struct poll_report;
+struct poll_waker;
+
 struct buffer_post;
 struct completion;
 struct receive_setup;
 struct receive_geometry;
 struct rx_options;
+
+struct transmit_post;
+struct transmit_report;
+struct transmit_setup;
+struct tx_options;
 
 enum class allocation_class : unsigned char;
 enum class backing : unsigned char;

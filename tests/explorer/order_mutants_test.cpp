@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "explorer/bodies/backlog.hpp"
 #include "explorer/bodies/descriptor_ring.hpp"
 #include "explorer/bodies/device_ring.hpp"
 #include "explorer/bodies/fan_in.hpp"
@@ -21,6 +22,7 @@
 #include "explorer/bodies/mpsc_ring.hpp"
 #include "explorer/bodies/notifier.hpp"
 #include "explorer/bodies/packet.hpp"
+#include "explorer/bodies/poll.hpp"
 #include "explorer/bodies/published.hpp"
 #include "explorer/bodies/shared.hpp"
 #include "explorer/bodies/spsc_ring.hpp"
@@ -73,6 +75,18 @@ const std::vector<proof> proofs{
     row<published_whole<sync, 2, 3>>("published, three times"),
     row<head_alone_again<sync>>("head that is alone again"),
     row<head_of_clones<sync>>("head of three clones"),
+    row<raised_at_any_point<sync, model_futex, 1>>("poller of a device that raises"),
+    row<waited_for<sync>>("instance waited for"),
+    row<called_by_two<sync, 1>>("instance that two call, one frame a turn"),
+    row<called_by_two<sync, 2>>("instance that two call, two frames a turn"),
+    row<armed_by_a_loop<sync>>("poller armed by a loop"),
+    row<passed_to_a_sleeper<sync>>("poller passed to a sleeper"),
+    row<polled_by_its_reader<sync>>("instance polled by its reader"),
+    row<moved_between_pollers<sync>>("instance moved"),
+    row<enabled_and_called<sync>>("instance enabled and called"),
+    row<disabled_between_turns<sync>>("instance disabled"),
+    row<backlog_passed<sync, 0, 1>>("backlog of one, passed"),
+    row<backlog_rearmed<sync>>("backlog of three, rearmed"),
 };
 
 // Header, line, which order of the call.

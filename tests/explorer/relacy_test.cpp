@@ -17,6 +17,7 @@
 #include "explorer/bodies/hybrid_ring.hpp"
 #include "explorer/bodies/memory.hpp"
 #include "explorer/bodies/mpsc_ring.hpp"
+#include "explorer/bodies/poll.hpp"
 #include "explorer/bodies/spsc_ring.hpp"
 
 // Last, since it makes macros of keywords and of the names of the orders.
@@ -98,6 +99,10 @@ struct relacy_sync {
         T fetch_and(T kept, std::memory_order mo, const char* file = __builtin_FILE(),
                     unsigned line = __builtin_LINE()) noexcept {
             return value(word_.fetch_and(bits(kept), order(mo), info("fetch_and", file, line)));
+        }
+        T fetch_xor(T turned, std::memory_order mo, const char* file = __builtin_FILE(),
+                    unsigned line = __builtin_LINE()) noexcept {
+            return value(word_.fetch_xor(bits(turned), order(mo), info("fetch_xor", file, line)));
         }
         bool compare_exchange_weak(T& expected, T desired, std::memory_order success,
                                    std::memory_order failure, const char* file = __builtin_FILE(),
@@ -199,6 +204,15 @@ std::string found_by_relacy() {
 
 using namespace bodies;
 
+// Sleeping for Relacy: to let the others run.
+struct relaxing_sleep {
+    static void sleep_while(const relacy_sync::atomic<std::uint32_t>& word, std::uint32_t value) noexcept {
+        if (word.load(std::memory_order_relaxed) == value)
+            relacy_sync::relax();
+    }
+    static void wake(const relacy_sync::atomic<std::uint32_t>&) noexcept {}
+};
+
 TEST(relacy, spsc_ring) {
     EXPECT_EQ((found_by_relacy<spsc<relacy_sync, one_by_one, 1>>()), "");
     EXPECT_EQ((found_by_relacy<spsc<relacy_sync, one_by_one, 3>>()), "");
@@ -234,6 +248,19 @@ TEST(relacy, many_producers) {
 TEST(relacy, page) {
     EXPECT_EQ((found_by_relacy<page_of_three<relacy_sync>>()), "");
     EXPECT_EQ((found_by_relacy<page_held_again<relacy_sync>>()), "");
+}
+
+TEST(relacy, poll) {
+    EXPECT_EQ((found_by_relacy<raised_at_any_point<relacy_sync, relaxing_sleep, 2>>()), "");
+    EXPECT_EQ((found_by_relacy<called_by_two<relacy_sync, 1>>()), "");
+    EXPECT_EQ((found_by_relacy<called_by_two<relacy_sync, 2>>()), "");
+    EXPECT_EQ((found_by_relacy<enabled_and_called<relacy_sync>>()), "");
+    EXPECT_EQ((found_by_relacy<waited_for<relacy_sync>>()), "");
+    EXPECT_EQ((found_by_relacy<disabled_between_turns<relacy_sync>>()), "");
+    EXPECT_EQ((found_by_relacy<moved_between_pollers<relacy_sync>>()), "");
+    EXPECT_EQ((found_by_relacy<polled_by_its_reader<relacy_sync>>()), "");
+    EXPECT_EQ((found_by_relacy<armed_by_a_loop<relacy_sync>>()), "");
+    EXPECT_EQ((found_by_relacy<passed_to_a_sleeper<relacy_sync>>()), "");
 }
 
 // And it does look: a message without orders is a race, and a check that fails is heard.

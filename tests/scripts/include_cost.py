@@ -21,6 +21,8 @@ CHEAP_ROOMS = {"ring", "poll", "wire", "stats"}
 def limit(header):
     if header == "noria/noria.hpp":
         return 40_000
+    if header == "noria/queue.hpp":
+        return 34_000  # the room where all others meet
     room, *header_in_room = header.removeprefix("noria/").split("/")
     return 27_000 if room in CHEAP_ROOMS and header_in_room else 32_000  # a whole room may cost more than one header of it
 
