@@ -6,7 +6,7 @@
 bench_packages=(g++-12 meson ninja-build pkg-config python3 libpcap-dev libcli11-dev nlohmann-json3-dev)
 tests_packages=("${bench_packages[@]}" libgtest-dev librapidcheck-dev relacy-dev clang-19 libclang-rt-19-dev
     clang-format-19 cmake shellcheck codespell)
-full_packages=("${tests_packages[@]}" clang-tidy-19 g++-12-aarch64-linux-gnu qemu-user googletest)
+full_packages=("${tests_packages[@]}" clang-tidy-19 g++-12-aarch64-linux-gnu qemu-user googletest libdpdk-dev)
 
 # Installs what is missing of the named packages when root; else prints the line to type and exits 2.
 # Where nothing is missing nothing is asked of the network.
