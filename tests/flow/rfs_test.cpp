@@ -150,7 +150,7 @@ TEST(FlowSteering, FlowsThatMoveTooEarlyWouldBeSeen) {
     many_flows all(false);
     for (std::uint64_t step = random_steps::count(200'000, 20'000); step != 0; --step)
         all.step();
-    EXPECT_GT(all.overtaken, 100u);
+    EXPECT_GT(all.overtaken, 20u);
 }
 
 struct two_cpus {
