@@ -37,11 +37,14 @@ class basic_recycler {
     basic_recycler() = default;
     basic_recycler(const basic_recycler&) = delete;
     basic_recycler& operator=(const basic_recycler&) = delete;
-    ~basic_recycler() { delete[] stack_; }
+    ~basic_recycler() { ::operator delete[](static_cast<void*>(stack_), std::align_val_t{cache_line}); }
 
     // Set-up: room for `objects`. False when the system has no memory for it.
     [[nodiscard]] bool reserve(std::uint32_t objects) noexcept {
-        stack_ = new (std::nothrow) T*[objects == 0 ? 1 : objects];
+        // On a line, so that bursts of whole lines stay on whole lines: a vector that lies across two is not
+        // forwarded from where it was just put, and takes more than twice the time.
+        stack_ = static_cast<T**>(::operator new[](sizeof(T*) * (objects == 0 ? 1 : std::size_t{objects}),
+                                                   std::align_val_t{cache_line}, std::nothrow));
         return stack_ != nullptr && returned_.reserve(objects);
     }
 
@@ -127,14 +130,16 @@ class basic_recycler {
         return *stack_[--on_stack_];
     }
     // Plain loops here and below: for a copy of a length it does not know g++ takes `rep movs`, which costs
-    // more than the burst.
+    // more than the burst. `to` is no part of the stack.
     [[nodiscard]] std::uint32_t take_cached(std::span<T*> to) noexcept {
         expect_owner();
         if (to.size() > on_stack_) [[unlikely]]
             to = to.first(on_stack_);
         on_stack_ -= static_cast<std::uint32_t>(to.size());
+        T** __restrict const out = to.data();
+        T* const* __restrict const from = stack_ + on_stack_;
         for (std::size_t i = 0; i != to.size(); ++i)
-            to[i] = stack_[on_stack_ + i];
+            out[i] = from[i];
         return static_cast<std::uint32_t>(to.size());
     }
     void give_cached(T& object) noexcept {
@@ -143,9 +148,10 @@ class basic_recycler {
     }
     void give_cached(std::span<T* const> objects) noexcept {
         expect_owner();
-        T** to = stack_ + on_stack_;
+        T** __restrict const to = stack_ + on_stack_;
+        T* const* __restrict const from = objects.data();
         for (std::size_t i = 0; i != objects.size(); ++i)
-            to[i] = objects[i];
+            to[i] = from[i];
         on_stack_ += static_cast<std::uint32_t>(objects.size());
     }
 
