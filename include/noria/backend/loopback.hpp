@@ -82,8 +82,8 @@ class loopback {
             return make_error(std::errc::invalid_argument,
                               "that many strides want more than 2^24 completions: use fewer work buffers");
         setup_.completions = most;
-        links_ = owned<links>::make(wanted.descriptors, static_cast<std::uint32_t>(most) + spare_completions);
-        if (!links_ || !links_->open())
+        links_ = links::make(wanted.descriptors, static_cast<std::uint32_t>(most) + spare_completions);
+        if (!links_)
             return make_error(std::errc::not_enough_memory,
                               "the system has no memory for the device's rings");
         completion_room_ = posts_held_ = used_strides_ = 0; // what the last queue posted is gone with it
@@ -91,13 +91,13 @@ class loopback {
     }
 
     [[nodiscard]] std::uint32_t post(std::span<const buffer_post> posts) noexcept {
-        const std::uint32_t taken = links_->posts->writer.write_burst(posts);
-        links_->posts->writer.publish();
+        const std::uint32_t taken = links_->posts.writer.write_burst(posts);
+        links_->posts.writer.publish();
         return taken;
     }
 
     [[nodiscard]] std::uint32_t reap(std::span<completion> completions) noexcept {
-        return links_->reports->reader.reap(completions);
+        return links_->reports.reader.reap(completions);
     }
 
     // The queue's side of sending.
@@ -145,10 +145,10 @@ class loopback {
                 break;
             ++fifo_head_;
             if (!late_ && (moved + 1) % publish_every == 0)
-                links_->reports->writer.publish();
+                links_->reports.writer.publish();
         }
         if (!late_)
-            links_->reports->writer.publish();
+            links_->reports.writer.publish();
         moved_.add(moved - (lost_.value() - lost_before));
         return moved;
     }
@@ -176,7 +176,7 @@ class loopback {
     // the FIFO.
     [[nodiscard]] bool receive(const wire_frame& arriving) noexcept {
         if (completion_room_ < most_posts_per_frame + 2)
-            completion_room_ = links_->reports->writer.space();
+            completion_room_ = links_->reports.writer.space();
         if (completion_room_ < most_posts_per_frame + 2)
             return false;
         std::span<const std::byte> bytes = arriving.bytes;
@@ -198,7 +198,7 @@ class loopback {
             done.flags |= completion::error;
         if (strikes(faults_.late)) {
             if (!late_)
-                links_->reports->writer.publish(); // what came before is not late
+                links_->reports.writer.publish(); // what came before is not late
             late_ = true;
         }
         if constexpr (Model == buffer_model::striding)
@@ -213,7 +213,7 @@ class loopback {
     enum class placed : unsigned char { here, not_yet, never };
 
     void complete(const completion& done) noexcept {
-        const bool written = links_->reports->writer.write(done);
+        const bool written = links_->reports.writer.write(done);
         NORIA_EXPECTS(written,
                       "the completion ring holds one completion for each buffer or stride, and spare ones");
         static_cast<void>(written);
@@ -259,7 +259,7 @@ class loopback {
     }
     [[nodiscard]] bool take_post() noexcept {
         buffer_post& next = held(posts_held_);
-        const std::uint32_t taken = links_->posts->reader.reap({&next, 1});
+        const std::uint32_t taken = links_->posts.reader.reap({&next, 1});
         posts_held_ += taken;
         return taken != 0;
     }
@@ -279,8 +279,8 @@ class loopback {
             next_work_buffer();
         }
         while (posts_held_ != setup_.posts_per_work_buffer) {
-            const std::uint32_t taken = links_->posts->reader.reap(
-                {&posts_[posts_held_], setup_.posts_per_work_buffer - posts_held_});
+            const std::uint32_t taken =
+                links_->posts.reader.reap({&posts_[posts_held_], setup_.posts_per_work_buffer - posts_held_});
             if (taken == 0)
                 return placed::not_yet;
             posts_held_ += taken;

@@ -52,8 +52,8 @@ class transmitter {
                               "at least one piece");
         setup_ = {.descriptors = wanted.descriptors,
                   .most_pieces = wanted.most_pieces < pieces_ ? wanted.most_pieces : pieces_};
-        links_ = owned<links>::make(wanted.descriptors, 2 * wanted.descriptors);
-        if (!links_ || !links_->open())
+        links_ = links::make(wanted.descriptors, 2 * wanted.descriptors);
+        if (!links_)
             return make_error(std::errc::not_enough_memory,
                               "the system has no memory for the device's rings");
         waiting_count_ = held_ = 0;
@@ -63,7 +63,7 @@ class transmitter {
     [[nodiscard]] std::uint32_t transmit(std::span<const transmit_post> posts) noexcept {
         if (of_queue_.strikes(faults_.full))
             return 0;
-        auto& writer = links_->posts->writer;
+        auto& writer = links_->posts.writer;
         const std::uint32_t room = writer.space();
         std::uint32_t whole = posts.size() < room ? static_cast<std::uint32_t>(posts.size()) : room;
         while (whole != 0 && (posts[whole - 1].flags & transmit_post::end_of_packet) == 0)
@@ -74,7 +74,7 @@ class transmitter {
     }
 
     [[nodiscard]] std::uint32_t reap_sent(std::span<transmit_report> reports) noexcept {
-        return links_->reports->reader.reap(reports);
+        return links_->reports.reader.reap(reports);
     }
 
     // The wire's side. Sends up to `most` of the posted packets, and reports them: the number sent, which are
@@ -84,7 +84,7 @@ class transmitter {
     std::uint32_t step(std::uint32_t most, Wire&& wire) noexcept {
         if (!links_)
             return 0;
-        auto& writer = links_->reports->writer;
+        auto& writer = links_->reports.writer;
         const std::uint32_t late = std::exchange(waiting_count_, 0);
         for (std::uint32_t i = 0; i != late; ++i)
             report(waiting_[i]);
@@ -122,7 +122,7 @@ class transmitter {
     // The posts of the next packet, to posts_; false when there is none.
     [[nodiscard]] bool take_packet() noexcept {
         do {
-            if (links_->posts->reader.reap({&posts_[held_ % most_pieces], 1}) == 0)
+            if (links_->posts.reader.reap({&posts_[held_ % most_pieces], 1}) == 0)
                 return false;
         } while ((posts_[held_++ % most_pieces].flags & transmit_post::end_of_packet) == 0);
         return true;
@@ -157,7 +157,7 @@ class transmitter {
             write(last_);
     }
     void write(const transmit_report& done) noexcept {
-        const bool written = links_->reports->writer.write(done);
+        const bool written = links_->reports.writer.write(done);
         NORIA_EXPECTS(written, "the report ring has two places for each packet that can be posted");
         static_cast<void>(written);
     }

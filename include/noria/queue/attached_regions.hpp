@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -33,7 +32,7 @@ class attached_regions {
         if (!attached)
             return attached.error();
         known_[count_].bytes = memory.bytes();
-        known_[count_++].dma.emplace(*std::move(attached));
+        known_[count_++].dma = *std::move(attached);
         return {};
     }
 
@@ -58,7 +57,7 @@ class attached_regions {
   private:
     struct known {
         std::span<std::byte> bytes;
-        std::optional<mapping> dma;
+        mapping dma{{}, 0};
     };
 
     [[nodiscard]] mapping& around(const std::byte* address) noexcept {
@@ -66,7 +65,7 @@ class attached_regions {
         while (i + 1 != count_ &&
                static_cast<std::size_t>(address - known_[i].bytes.data()) >= known_[i].bytes.size())
             ++i;
-        return *known_[i].dma; // which stops the program if the last is not it either
+        return known_[i].dma; // which stops the program if the last is not it either
     }
 
     std::uint32_t count_ = 0;

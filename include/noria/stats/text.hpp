@@ -109,8 +109,9 @@ class text_writer {
 // The whole word as a number that fits; no sign, no prefix.
 template <class Number>
 [[nodiscard]] bool to_number(std::string_view word, Number& number, int base = 10) noexcept {
-    const char* const end = word.data() + word.size();
-    const auto [stop, error] = std::from_chars(word.data(), end, number, base);
+    const char* const begin = word.data();
+    const char* const end = begin + word.size();
+    const auto [stop, error] = std::from_chars(begin, end, number, base);
     return error == std::errc{} && stop == end;
 }
 
