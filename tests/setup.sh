@@ -5,7 +5,7 @@
 # Names of Debian 12. What the benchmarks need, the tests need as well.
 bench_packages=(g++-12 meson ninja-build pkg-config python3 libpcap-dev libcli11-dev nlohmann-json3-dev)
 tests_packages=("${bench_packages[@]}" libgtest-dev librapidcheck-dev relacy-dev clang-19 libclang-rt-19-dev
-    clang-format-19 cmake shellcheck codespell)
+    clang-format-19 cmake shellcheck codespell qemu-system-x86)
 full_packages=("${tests_packages[@]}" clang-tidy-19 g++-12-aarch64-linux-gnu qemu-user googletest libdpdk-dev)
 
 # Installs what is missing of the named packages when root; else prints the line to type and exits 2.

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <sched.h>
 #include <stdexcept>
 #include <string>
 
-#include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
-#include <rte_version.h>
 
-#include "pools/harness.hpp"
+#include "costs/eal.hpp"
+#include "costs/harness.hpp"
+#include "pools/subjects.hpp"
 
-namespace bench::pools {
+namespace bench::costs::pools {
 namespace {
 
 constexpr unsigned cached = 256; // objects in each core's cache, as DPDK's own programs have them
@@ -189,29 +188,16 @@ std::uint64_t build_around(std::uint64_t times) {
 } // namespace
 
 bool start_dpdk() {
-    // One logical core, bound to where this thread is; nothing of the hardware.
-    std::string words[] = {"noria",
-                           "--no-huge",
-                           "--no-pci",
-                           "-m",
-                           "512",
-                           "--no-telemetry",
-                           "--no-shconf",
-                           "--log-level=error",
-                           "--lcores=0@" + std::to_string(sched_getcpu())};
-    char* arguments[std::size(words)];
-    for (std::size_t i = 0; i != std::size(words); ++i)
-        arguments[i] = words[i].data();
-    return rte_eal_init(static_cast<int>(std::size(words)), arguments) >= 0;
+    return start_eal();
 }
 
 std::string dpdk_version() {
-    return rte_version();
+    return eal_version();
 }
 
 void add_dpdk(std::vector<subject>& all) {
     const auto memory = [&](const char* what, const char* type, auto run, unsigned objects) {
-        all.push_back({"memory", what, "DPDK", type, origin::neighbour, objects, false, run});
+        all.push_back({"memory", what, "DPDK", type, origin::neighbour, objects, false, false, run});
     };
     memory("get_put_1", "rte_mempool_get, _put", get_put<1>, 1);
     memory("get_put_8", "rte_mempool_get_bulk, _put_bulk", get_put<8>, 8);
@@ -219,7 +205,7 @@ void add_dpdk(std::vector<subject>& all) {
     memory("other_thread", "rte_mempool_get_bulk here, _put_bulk there", other_thread, 32);
     all.back().two_threads = true;
     const auto packet = [&](const char* what, const char* type, auto run, unsigned objects = 1) {
-        all.push_back({"packet", what, "DPDK", type, origin::neighbour, objects, false, run});
+        all.push_back({"packet", what, "DPDK", type, origin::neighbour, objects, false, false, run});
     };
     packet("alloc_free_1", "rte_pktmbuf_alloc, _free", alloc_free);
     packet("alloc_free_32", "rte_pktmbuf_alloc_bulk, _free_bulk", alloc_free_bulk<32>, 32);
@@ -233,4 +219,4 @@ void add_dpdk(std::vector<subject>& all) {
     packet("build_around", "rte_mempool_get, rte_pktmbuf_alloc, _attach_extbuf, _free", build_around);
 }
 
-} // namespace bench::pools
+} // namespace bench::costs::pools

@@ -4,12 +4,13 @@
 #include <random>
 #include <vector>
 
+#include "costs/harness.hpp"
 #include "noria/core/cacheline.hpp"
-#include "pools/harness.hpp"
+#include "pools/subjects.hpp"
 
 // What the machine needs for the bytes and the lines alone.
 
-namespace bench::pools {
+namespace bench::costs::pools {
 namespace {
 
 // From so many buffers into one.
@@ -56,7 +57,7 @@ std::uint64_t misses(std::uint64_t times) {
 
 void add_limits(std::vector<subject>& all) {
     const auto add = [&](const char* suite, const char* what, const char* name, const char* type, auto run) {
-        all.push_back({suite, what, name, type, origin::limit, 1, false, run});
+        all.push_back({suite, what, name, type, origin::limit, 1, false, false, run});
     };
     add("memory", "line", "one miss", "a load from a line that is in no cache of this core", misses);
     add("packet", "line", "one miss", "a load from a line that is in no cache of this core", misses);
@@ -64,4 +65,4 @@ void add_limits(std::vector<subject>& all) {
     add("packet", "read_edge", "memcpy", "memcpy of 2 x 32 bytes", copy<32, 2>);
 }
 
-} // namespace bench::pools
+} // namespace bench::costs::pools

@@ -3,205 +3,36 @@
 // pools: what Noria's pools and packets cost on this machine, beside DPDK's and beside what the machine can
 // do. Two suites: memory and packet.
 
-#include <algorithm>
-#include <cstdio>
-#include <fstream>
-
-#include <CLI/CLI.hpp>
-
-#include "common/machine.hpp"
-#include "noria/core/config.hpp"
-#include "pools/measure.hpp"
-#include "pools/report.hpp"
-#include "rings/harness.hpp"
-
-namespace bench::pools {
-namespace {
-
-struct options {
-    std::string suite;
-    std::vector<std::string> cases;
-    std::vector<std::string> subjects;
-    unsigned repetitions = 15;
-    double milliseconds = 4;
-    bool list = false;
-    std::uint64_t count = 0;
-    std::string instructions;
-    std::string json;
-};
-
-// What ends the run with exit status 2: the text says what to do.
-struct bad_input : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-std::vector<subject> subjects_of(const std::string& suite) {
-    std::vector<subject> all;
-    add_noria_memory(all);
-    add_noria_packet(all);
-#ifdef BENCH_DPDK
-    add_dpdk(all);
-#endif
-    add_limits(all);
-    std::erase_if(all, [&](const subject& one) { return one.suite != suite; });
-    // A case's subjects together, cases as Noria's stand.
-    std::vector<subject> sorted;
-    for (const subject& first : all) {
-        if (std::any_of(sorted.begin(), sorted.end(),
-                        [&](const subject& one) { return one.what == first.what; }))
-            continue;
-        for (const subject& one : all)
-            if (one.what == first.what)
-                sorted.push_back(one);
-    }
-    return sorted;
-}
-
-void check_known(const std::vector<subject>& all, const std::vector<std::string>& names, const char* kind,
-                 const std::string subject::* member) {
-    std::vector<std::string> known;
-    for (const subject& one : all)
-        if (std::find(known.begin(), known.end(), one.*member) == known.end())
-            known.push_back(one.*member);
-    for (const std::string& name : names)
-        if (std::find(known.begin(), known.end(), name) == known.end()) {
-            std::string text = std::string("unknown ") + kind + " '" + name + "': use some of ";
-            for (const std::string& one : known)
-                text += (&one == known.data() ? "" : ", ") + one;
-            throw bad_input(text);
-        }
-}
-
-bool named(const std::vector<std::string>& names, const std::string& name) {
-    return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// What callgrind counted in an earlier run, for each label.
-nlohmann::json counted(const std::string& file) {
-    if (file.empty())
-        return nlohmann::json::object();
-    std::ifstream from(file);
-    nlohmann::json all = nlohmann::json::parse(from, nullptr, false);
-    if (!all.is_object())
-        throw bad_input("cannot read " + file + ": make it with bench/pools/instructions.py");
-    return all;
-}
-
-void print_machine(const nlohmann::json& machine, const std::string& missing) {
-    std::printf("%s, %u processors; %s; %s\n", machine["cpu"].get<std::string>().c_str(), processors(),
-                machine["compiler"].get<std::string>().c_str(), machine["flags"].get<std::string>().c_str());
-    if (!real_time::permitted())
-        std::printf("Real-time priority is not permitted here: figures are less steady.\n");
-    if (processors() < 2)
-        std::printf("Only one processor may be used: what needs two says nothing here.\n");
-    if (!missing.empty())
-        std::printf("Noria stands alone in this run: %s\n", missing.c_str());
-    std::printf("\n");
-}
-
-int run(const options& asked, const std::string& command) {
-    std::vector<subject> all = subjects_of(asked.suite);
-    check_known(all, asked.cases, "case", &subject::what);
-    check_known(all, asked.subjects, "subject", &subject::name);
-    std::erase_if(all, [&](const subject& one) {
-        return !named(asked.cases, one.what) || !named(asked.subjects, one.name);
-    });
-    if (asked.list) {
-        for (const subject& one : all)
-            std::printf("%-15s %-15s %s\n", one.what.c_str(), one.name.c_str(), one.type.c_str());
-        return 0;
-    }
-    const nlohmann::json instructions = counted(asked.instructions);
-    pin(0);
-    std::string missing;
-#ifdef BENCH_DPDK
-    const bool wanted =
-        std::any_of(all.begin(), all.end(), [](const subject& one) { return one.from == origin::neighbour; });
-    if (wanted && !start_dpdk()) {
-        missing = "DPDK does not start here. It needs 512 MB and a folder for its lock files under /var/run "
-                  "or XDG_RUNTIME_DIR.";
-        std::erase_if(all, [](const subject& one) { return one.from == origin::neighbour; });
-    }
-#else
-    missing = "DPDK was not installed when this was built (libdpdk-dev).";
-#endif
-    std::vector<const subject*> chosen;
-    for (const subject& one : all)
-        chosen.push_back(&one);
-    if (asked.count != 0) {
-        count(chosen, asked.count);
-        return 0;
-    }
-    nlohmann::json out = {{"noria", NORIA_VERSION}, {"suite", asked.suite}, {"command", command}};
-    out["machine"] = machine_sheet();
-    out["machine"]["real_time"] = real_time::permitted();
-    out["missing"] = missing;
-#ifdef BENCH_DPDK
-    out["machine"]["dpdk"] = dpdk_version();
-#endif
-    print_machine(out["machine"], missing);
-    std::vector<series> results = measure(chosen, asked.repetitions, asked.milliseconds / 1000);
-    for (series& one : results)
-        if (const auto found = instructions.find(label(*one.who)); found != instructions.end())
-            one.instructions = found->get<double>() / one.who->objects;
-    const std::vector<goal_result> goals = judge(results, asked.suite);
-    print(results);
-    print(goals);
-    out["rows"] = rows_of(results);
-    out["goals"] = json_of(goals);
-    if (!asked.json.empty()) {
-        std::ofstream file(asked.json);
-        file << out.dump(1) << '\n';
-        if (!file.flush())
-            throw bad_input("cannot write " + asked.json + ": name a file in a folder that exists");
-    }
-    return 0;
-}
-
-int start(int argc, char** argv) {
-    options asked;
-    CLI::App app("Pools and packets: Noria's and DPDK's, on this machine.");
-    app.add_option("suite", asked.suite, "memory or packet")
-        ->required()
-        ->check(CLI::IsMember({"memory", "packet"}));
-    app.add_option("--cases", asked.cases, "cases to run (--list names them)")->delimiter(',');
-    app.add_option("--subjects", asked.subjects, "who is to run (--list names them)")->delimiter(',');
-    app.add_option("--repetitions", asked.repetitions, "repetitions of each")->check(CLI::Range(1, 1000));
-    app.add_option("--milliseconds", asked.milliseconds, "length of a repetition")
-        ->check(CLI::Range(0.01, 1000.0));
-    app.add_flag("--list", asked.list, "print what would be measured, measure nothing");
-    app.add_option("--count", asked.count, "under callgrind: so many operations of each, and no clock")
-        ->check(CLI::Range(1, 100'000'000));
-    app.add_option("--instructions", asked.instructions, "file with what callgrind counted");
-    app.add_option("--json", asked.json, "file for the results");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& problem) {
-        return app.exit(problem) == 0 ? 0 : 2;
-    }
-
-    std::string command = "bench/run"; // as a person types it
-    for (int i = 1; i != argc; ++i) {
-        const std::string word = argv[i];
-        if (word == "--json" || word == "--instructions")
-            ++i;
-        else if (word.rfind("--json=", 0) != 0 && word.rfind("--instructions=", 0) != 0)
-            command += " " + word;
-    }
-    try {
-        return run(asked, command);
-    } catch (const bad_input& problem) {
-        std::fprintf(stderr, "pools: %s\n", problem.what());
-        return 2;
-    } catch (const std::exception& problem) {
-        std::fprintf(stderr, "pools: %s\n", problem.what());
-        return 1;
-    }
-}
-
-} // namespace
-} // namespace bench::pools
+#include "costs/program.hpp"
+#include "pools/subjects.hpp"
 
 int main(int argc, char** argv) {
-    return bench::pools::start(argc, argv);
+    using namespace bench::costs;
+    program of{.about = "Pools and packets: Noria's and DPDK's, on this machine.",
+               .suites = {"memory", "packet"},
+               .subjects = {},
+               .goals = {
+                   {"memory", "get and put one", "get_put_1", "noria", "DPDK", 0.9},
+                   {"memory", "get and put 8", "get_put_8", "noria", "DPDK", 0.9},
+                   {"memory", "get and put 32", "get_put_32", "noria", "DPDK", 0.9},
+                   {"memory", "returned from another thread", "other_thread", "noria", "DPDK", 0.8},
+                   {"packet", "allocate and free one", "alloc_free_1", "noria", "DPDK", 0.9},
+                   {"packet", "allocate and free 32", "alloc_free_32", "noria", "DPDK", 0.6},
+                   {"packet", "allocate and free 256", "alloc_free_256", "noria", "DPDK", 0.6},
+                   {"packet", "clone and free, 1500 bytes", "clone", "noria", "DPDK", 0.7},
+                   {"packet", "headroom, 14 bytes there and back", "headroom", "noria", "DPDK", 0.5},
+                   {"packet", "linearize 3 x 500 bytes", "linearize", "noria", "DPDK", 0.8},
+                   {"packet", "linearize, the copy itself", "linearize", "noria", "memcpy", 1.15, "no copy"},
+                   {"packet", "read 64 bytes over an edge", "read_edge", "noria", "DPDK", 0.8},
+                   {"packet", "read 64 bytes inside", "read_inside", "noria", "DPDK", 1.0},
+               }};
+    pools::add_noria_memory(of.subjects);
+    pools::add_noria_packet(of.subjects);
+#ifdef BENCH_DPDK
+    pools::add_dpdk(of.subjects);
+    of.start_neighbour = pools::start_dpdk;
+    of.neighbour_version = pools::dpdk_version;
+#endif
+    pools::add_limits(of.subjects);
+    return start(argc, argv, std::move(of));
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "costs/harness.hpp"
 #include "noria/memory/page_pool.hpp"
 #include "noria/memory/region.hpp"
-#include "pools/harness.hpp"
+#include "pools/subjects.hpp"
 
-namespace bench::pools {
+namespace bench::costs::pools {
 namespace {
 
 constexpr std::uint32_t page_bytes = 2048;
@@ -67,7 +68,7 @@ std::uint64_t other_thread(std::uint64_t times) {
 
 void add_noria_memory(std::vector<subject>& all) {
     const auto add = [&](const char* what, unsigned objects, const char* name, const char* type, auto run) {
-        all.push_back({"memory", what, name, type, origin::noria, objects, false, run});
+        all.push_back({"memory", what, name, type, origin::noria, objects, false, false, run});
     };
     add("get_put_1", 1, "noria", "allocate, give_back", get_put<1, false>);
     add("get_put_1", 1, "noria, counted", "allocate, release", get_put<1, true>);
@@ -79,4 +80,4 @@ void add_noria_memory(std::vector<subject>& all) {
     all.back().two_threads = true;
 }
 
-} // namespace bench::pools
+} // namespace bench::costs::pools

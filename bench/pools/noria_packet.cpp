@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <cstring>
 
+#include "costs/harness.hpp"
 #include "noria/memory/region.hpp"
 #include "noria/packet.hpp"
-#include "pools/harness.hpp"
+#include "pools/subjects.hpp"
 
-namespace bench::pools {
+namespace bench::costs::pools {
 namespace {
 
 using noria::drop_reason;
@@ -164,7 +165,7 @@ std::uint64_t build_around(std::uint64_t times) {
 void add_noria_packet(std::vector<subject>& all) {
     const auto add = [&](const char* what, const char* name, const char* type, auto run,
                          unsigned objects = 1) {
-        all.push_back({"packet", what, name, type, origin::noria, objects, false, run});
+        all.push_back({"packet", what, name, type, origin::noria, objects, false, false, run});
     };
     add("alloc_free_1", "noria", "packet_pool::allocate, free", alloc_free);
     add("alloc_free_32", "noria", "allocate_burst, free_bulk", alloc_free_bulk<32>, 32);
@@ -172,7 +173,7 @@ void add_noria_packet(std::vector<subject>& all) {
     add("clone", "noria", "clone, free", clone_free);
     add("headroom", "noria", "push(14), pull(14)", move_headroom);
     add("linearize", "noria", "linearize", linearize);
-    add("linearize", "noria, no copy", "cut(500): the same pages let go, no byte copied", cut);
+    add("linearize", "no copy", "cut(500): the same pages let go, no byte copied", cut);
     add("linearize", "memcpy", "memcpy of the same 2 x 500 bytes in the same packets", copy_only);
     all.back().from = origin::limit;
     add("read_edge", "noria", "header_pointer(468, 64 bytes)",
@@ -182,4 +183,4 @@ void add_noria_packet(std::vector<subject>& all) {
     add("build_around", "noria", "page_pool::allocate, build_around, free", build_around);
 }
 
-} // namespace bench::pools
+} // namespace bench::costs::pools

@@ -7,6 +7,7 @@
 
 import argparse
 import sys
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -17,8 +18,15 @@ from reading import Unusable, objects, read_result, section  # noqa: E402
 from report import fail, machine_part, save, table  # noqa: E402
 from rings import Scale  # noqa: E402
 
-TITLES = {"memory": ("Pools of memory", "What it takes to get an object from a pool and to put it back"),
-          "packet": ("Packets", "What it takes to make, change, read and free a packet")}
+
+@dataclass
+class Page:
+    """What a suite's page says, and its charts: a name and who draws it from a run."""
+    title: str
+    lead: str
+    method: str
+    charts: dict
+
 
 METHOD = """<h2>Method</h2>
 <p>One program, one thread pinned to one processor, with real-time priority inside the timed section where that is permitted; only
@@ -34,7 +42,7 @@ memcpy for the processor it finds.</p>"""
 
 def read_run(path, suite):
     result = read_result(path, suite)
-    rows = objects(result, "rows", ("median", "min", "max", "repetitions", "ratio", "instructions"), ("case", "subject", "type", "origin"))
+    rows = objects(result, "rows", ("median", "min", "max", "repetitions", "ratio", "instructions"), ("case", "subject", "type", "origin", "unit"))
     return {"suite": suite, "noria": str(result.get("noria", "")), "command": str(result.get("command") or f"bench/run {suite}"),
             "missing": str(result.get("missing") or ""), "machine": section(result, "machine", dict), "rows": rows,
             "goals": objects(result, "goals", ("limit", "ratio"), ("goal", "case", "ours", "against"))}
@@ -46,9 +54,9 @@ def draw_ratios(run):
     rows = [row for row in run["rows"] if row["origin"] == "neighbour" and row["ratio"]]
     if not rows:
         raise Missing("nobody was measured beside Noria")
-    goals = {goal["case"]: goal["limit"] for goal in run["goals"] if goal["against"] == "DPDK"}
+    goals = {(goal["case"], goal["against"]): goal["limit"] for goal in run["goals"]}
     high = max([1.25] + [1.05 * row["ratio"] for row in rows])
-    left, right, bottom = 140, 860, 26 * len(rows) + 6
+    left, right, bottom = 160, 860, 26 * len(rows) + 6
     scale = Scale(0, high, left, right, False)
     drawing = Drawing("Noria's time divided by DPDK's", "Below 1 Noria is faster. The short stroke is the goal.",
                       height=bottom + 40)
@@ -57,11 +65,11 @@ def draw_ratios(run):
         drawing.text(scale.place(tick), bottom + 16, plain(tick), "soft fine", "middle")
     for i, row in enumerate(rows):
         y, end = 26 * i + 4, scale.place(row["ratio"])
-        drawing.text(left - 8, y + 14, row["case"], "fine", "end")
+        drawing.text(left - 8, y + 14, row["case"] + row["subject"].removeprefix("DPDK"), "fine", "end")
         drawing.rect(left, y, max(1.0, end - left), 18, "tile build_around", f"{row['type']}: {plain(row['median'])} ns", rx=2)
         drawing.text(end + 6, y + 14, plain(row["ratio"]), "fine")
-        if goals.get(row["case"]):
-            x = scale.place(goals[row["case"]])
+        if (row["case"], row["subject"]) in goals:
+            x = scale.place(goals[row["case"], row["subject"]])
             drawing.line(x, y - 3, x, y + 21, "range")
     drawing.path([(scale.place(1), -4), (scale.place(1), bottom)], "floor")
     return drawing
@@ -78,65 +86,84 @@ def goals_part(run):
     return "<h2>What was aimed at</h2>" + table(heads, [(None, rows)]) if rows else ""
 
 
+def how(row):
+    return row["type"] if row["unit"] in ("ns/object", "") else f"{row['unit']}: {row['type']}"
+
+
 def rows_part(run):
     cases = {}
     for row in run["rows"]:
         cases.setdefault(row["case"], []).append(row)
-    bodies = [(case, [[(escape(row["subject"]), "name"), (escape(row["type"]), ""), (plain(row["median"]), "n"),
+    bodies = [(case, [[(escape(row["subject"]), "name"), (escape(how(row)), ""), (plain(row["median"]), "n"),
                        (f"{plain(row['min'])} – {plain(row['max'])}", "n"), (plain(row["instructions"]), "n"),
                        (plain(row["ratio"]), "n")] for row in rows]) for case, rows in cases.items()]
     heads = [("who", ""), ("how", ""), ("ns an object", "n"), ("min – max", "n"), ("instructions", "n"), ("ours ÷ this", "n")]
     return "<h2>Every figure</h2>" + table(heads, bodies, "cells") if bodies else ""
 
 
-def page(run, drawing):
-    title, lead = TITLES[run["suite"]]
+def chart_part(run, name, drawing):
+    if isinstance(drawing, Missing):
+        return f'<p class="soft left-out">The chart is left out: {escape(str(drawing))}.</p>'
+    return (f'<figure><h2>{escape(drawing.title)}</h2><figcaption>{escape(drawing.caption)} '
+            f'<a href="{run["suite"]}_{name}.svg">SVG</a></figcaption><div class="wide">{drawing.inline()}</div></figure>')
+
+
+def html(run, what, drawings):
     style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
     missing = f"<p>Noria stands alone in this run: {escape(run['missing'])}</p>" if run["missing"] else ""
-    chart = (f'<p class="soft left-out">The chart is left out: {escape(str(drawing))}.</p>' if isinstance(drawing, Missing) else
-             f'<figure><h2>{escape(drawing.title)}</h2><figcaption>{escape(drawing.caption)} '
-             f'<a href="{run["suite"]}_ratios.svg">SVG</a></figcaption><div class="wide">{drawing.inline()}</div></figure>')
+    charts = "\n".join(chart_part(run, name, drawing) for name, drawing in drawings.items())
     return f"""<!DOCTYPE html>
 <!-- SPDX-License-Identifier: BSL-1.0 -->
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}. Noria {escape(run["noria"])}</title>
+<title>{what.title}. Noria {escape(run["noria"])}</title>
 <style>{variables()}{STYLE}{style}</style></head><body><main>
 <div class="eyebrow">Noria {escape(run["noria"])} · {escape(str(run["machine"].get("cpu", "unknown processor")))}</div>
-<h1>{title}</h1>
-<p class="lead soft">{lead}: Noria, DPDK, and what the machine can do at best. Less is better.</p>
+<h1>{what.title}</h1>
+<p class="lead soft">{what.lead}: Noria, DPDK, and what the machine can do at best. Less is better.</p>
 {missing}
 {goals_part(run)}
-{chart}
+{charts}
 {rows_part(run)}
 {machine_part(run)}
-{METHOD}
+{what.method}
 <h2>Do it again</h2><pre><code>{escape(run["command"])}</code></pre>
 <p>The numbers behind this page, with every repetition: <a href="{run["suite"]}.json">{run["suite"]}.json</a>.</p>
 </main></body></html>
 """
 
 
-def main():
-    options = argparse.ArgumentParser(description="Makes a page of what the memory or the packet bench measured.")
-    options.add_argument("suite", choices=TITLES)
+def draw(run, chart):
+    try:
+        return chart(run)
+    except Missing as reason:
+        return reason
+
+
+def main(pages, program):
+    """Makes the page of one suite; where there are several, the first argument says which."""
+    options = argparse.ArgumentParser(prog=program, description=f"Makes a page of what `bench/run` measured: {', '.join(pages)}.")
+    if len(pages) > 1:
+        options.add_argument("suite", choices=pages)
     options.add_argument("result", type=Path, help="the bench's JSON file")
-    options.add_argument("folder", type=Path, help="where the page and its SVG file go")
+    options.add_argument("folder", type=Path, help="where the page and its SVG files go")
     options.add_argument("--quiet", action="store_true", help="do not say what was written")
     chosen = options.parse_args()
+    suite = chosen.suite if len(pages) > 1 else next(iter(pages))
     try:
-        run = read_run(chosen.result, chosen.suite)
-        try:
-            drawing = draw_ratios(run)
-        except Missing as reason:
-            drawing = reason
-        save(chosen.folder, f"{run['suite']}.html", page(run, drawing), {f"{run['suite']}_ratios": drawing})
+        run = read_run(chosen.result, suite)
+        drawings = {name: draw(run, chart) for name, chart in pages[suite].charts.items()}
+        save(chosen.folder, f"{suite}.html", html(run, pages[suite], drawings),
+             {f"{suite}_{name}": drawing for name, drawing in drawings.items()})
     except Unusable as reason:
         fail(f"cannot use {chosen.result}: {reason}.")
     except OSError as error:
         fail(f"cannot write {error.filename or chosen.folder}: {error.strerror}.")
     if not chosen.quiet:
-        print(chosen.folder / f"{run['suite']}.html")
+        print(chosen.folder / f"{suite}.html")
 
+
+PAGES = {"memory": Page("Pools of memory", "What it takes to get an object from a pool and to put it back", METHOD, {"ratios": draw_ratios}),
+         "packet": Page("Packets", "What it takes to make, change, read and free a packet", METHOD, {"ratios": draw_ratios})}
 
 if __name__ == "__main__":
-    main()
+    main(PAGES, Path(__file__).name)

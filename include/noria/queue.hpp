@@ -13,6 +13,7 @@
 #include "noria/queue/geometry.hpp"
 #include "noria/queue/half_pages.hpp"
 #include "noria/queue/in_flight.hpp"
+#include "noria/queue/offload.hpp"
 #include "noria/queue/receive_loop.hpp"
 #include "noria/queue/rx_queue.hpp"
 #include "noria/queue/shortage.hpp"

@@ -13,5 +13,6 @@
 #include "noria/wire/ipv6.hpp"
 #include "noria/wire/tcp.hpp"
 #include "noria/wire/toeplitz.hpp"
+#include "noria/wire/toeplitz_product.hpp"
 #include "noria/wire/udp.hpp"
 #include "noria/wire/vxlan.hpp"

@@ -48,9 +48,12 @@ TEST(address_space, forgets_the_oldest_of_nine) {
     std::vector<std::uint64_t> iova;
     for (region& each : some)
         iova.push_back(space.attach(each).iova_of(each.bytes().data()));
-    EXPECT_EQ(space.address_of(iova[0], 1), some[8].bytes().data());
+    EXPECT_EQ(space.address_of(iova[0], 1), nullptr) << "and nobody else has its addresses";
     for (std::size_t i = 1; i != 9; ++i)
         EXPECT_EQ(space.address_of(iova[i], 1), some[i].bytes().data());
+    EXPECT_EQ(space.attach(some[3]).iova_of(some[3].bytes().data()), iova[3]) << "which is still known";
+    EXPECT_NE(space.attach(some[0]).iova_of(some[0].bytes().data()), iova[0]) << "which was forgotten";
+    EXPECT_EQ(space.address_of(iova[1], 1), nullptr);
 }
 
 } // namespace

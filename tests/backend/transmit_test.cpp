@@ -41,7 +41,7 @@ static_assert(check_transmit<scripted_transmitter>());
 static_assert(!receive_backend<scripted_transmitter>, "neither half needs the other");
 
 static_assert(owned_descriptor<transmit_post> && owned_descriptor<transmit_report>);
-static_assert(sizeof(transmit_post) == 24 && sizeof(transmit_report) == 8);
+static_assert(sizeof(transmit_post) == 40 && sizeof(transmit_report) == 8);
 
 TEST(transmit, the_flags_are_bits_of_their_own_below_the_rings) {
     const std::uint32_t all[] = {transmit_report::sent, transmit_report::memory_free, transmit_report::error};

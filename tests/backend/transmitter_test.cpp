@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/backend/transmitter.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <thread>
 #include <vector>
@@ -77,6 +78,87 @@ TEST(transmitter, what_it_cannot_reach_it_reports_as_failed) {
     EXPECT_EQ(reports[0].id, 9u);
     EXPECT_EQ(reports[0].flags, transmit_report::error | transmit_report::memory_free);
     EXPECT_EQ(card.failed(), 1u);
+}
+
+TEST(transmitter, reports_a_packet_in_more_pieces_than_any_as_failed) {
+    sending_memory all;
+    backend::address_space space;
+    backend::transmitter card(space);
+    ASSERT_TRUE(card.configure({.descriptors = 64, .most_pieces = 18}));
+    const std::uint64_t iova = space.attach(all.memory()).iova_of(all.memory().bytes().data());
+    std::array<transmit_post, backend::transmitter::most_pieces + 4> posts{};
+    for (transmit_post& each : posts)
+        each = {.iova = iova, .id = 9, .length = 10};
+    posts.back().flags = transmit_post::end_of_packet;
+    ASSERT_EQ(card.transmit(posts), posts.size());
+    EXPECT_EQ(card.step(1, [](pieces_type) noexcept { ADD_FAILURE(); }), 1u);
+    std::array<transmit_report, 4> reports{};
+    ASSERT_EQ(card.reap_sent(reports), 1u);
+    EXPECT_EQ(reports[0].id, 9u);
+    EXPECT_EQ(reports[0].flags, transmit_report::error | transmit_report::memory_free);
+}
+
+// Packets of one piece, which it cannot reach; numbered.
+void post_numbered(backend::transmitter& card, std::uint32_t packets) {
+    for (std::uint32_t id = 0; id != packets; ++id) {
+        const transmit_post post{.id = id, .length = 1, .flags = transmit_post::end_of_packet};
+        ASSERT_EQ(card.transmit({&post, 1}), 1u);
+    }
+}
+std::vector<std::uint32_t> ids_reported(backend::transmitter& card) {
+    std::vector<std::uint32_t> ids;
+    for (transmit_report report; card.reap_sent({&report, 1}) != 0;)
+        ids.push_back(report.id);
+    return ids;
+}
+
+TEST(transmitter, reports_in_order_unless_it_is_told_to_reorder) {
+    for (const std::uint32_t reorder : {0u, 3u}) {
+        backend::address_space space;
+        backend::transmitter card(space, {.reorder = reorder});
+        ASSERT_TRUE(card.configure({.descriptors = 100, .most_pieces = 1}));
+        post_numbered(card, 100);
+        EXPECT_EQ(card.step(100, [](pieces_type) noexcept {}), 100u);
+        std::vector<std::uint32_t> ids = ids_reported(card);
+        EXPECT_EQ(std::ranges::is_sorted(ids), reorder == 0);
+        std::ranges::sort(ids);
+        EXPECT_EQ(ids.size(), 100u);
+        EXPECT_TRUE(std::ranges::adjacent_find(ids) == ids.end()) << "each once";
+    }
+}
+
+TEST(transmitter, has_room_for_two_reports_a_packet_and_forgets_them_when_it_begins_anew) {
+    backend::address_space space;
+    backend::transmitter card(space, {.apart = 1});
+    const transmit_setup setup{.descriptors = 4, .most_pieces = 1};
+    for (int times = 0; times != 2; ++times) {
+        ASSERT_TRUE(card.configure(setup));
+        post_numbered(card, 4);
+        EXPECT_EQ(card.step(4, [](pieces_type) noexcept {}), 4u);
+        EXPECT_EQ(card.step(4, [](pieces_type) noexcept {}), 0u);
+        EXPECT_EQ(ids_reported(card).size(), 8u);
+    }
+    post_numbered(card, 2);
+    EXPECT_EQ(card.step(4, [](pieces_type) noexcept {}), 2u);
+    ASSERT_TRUE(card.configure(setup));
+    EXPECT_EQ(card.step(4, [](pieces_type) noexcept {}), 0u);
+    EXPECT_TRUE(ids_reported(card).empty());
+}
+
+TEST(transmitter, sends_no_more_in_a_step_than_it_can_be_late_with) {
+    backend::address_space space;
+    backend::transmitter card(space, {.late = 1});
+    ASSERT_TRUE(card.configure({.descriptors = 1000, .most_pieces = 1}));
+    post_numbered(card, 1000);
+    std::uint32_t sent = 0, reported = 0;
+    for (int i = 0; i != 20; ++i) {
+        sent += card.step(1000, [](pieces_type) noexcept {});
+        for (const std::uint32_t id : ids_reported(card))
+            EXPECT_EQ(id, reported++);
+        EXPECT_LT(sent - reported, 256u) << "what waits for the next step";
+    }
+    EXPECT_EQ(sent, 1000u);
+    EXPECT_EQ(reported, 1000u);
 }
 
 // All faults at once: what the wire saw is what the queue counts as sent, and all memory comes home.

@@ -31,10 +31,13 @@ TEST(poll_proof, nobody_polls_what_is_disabled_and_no_call_is_forgotten) {
     expect_proved<waited_for<sync>>();
     expect_proved<disabled_between_turns<sync>>();
     expect_proved<disabled_and_called<sync>>(narrower);
+    expect_proved<disabled_on_its_own_thread<sync, false>>();
+    expect_proved<disabled_on_its_own_thread<sync, true>>(narrower);
 }
 
 TEST(poll_proof, no_call_is_lost_in_a_move) {
     expect_proved<moved_between_pollers<sync>>();
+    expect_proved<moved_before_its_poller_goes<sync>>();
 }
 
 TEST(poll_proof, one_at_a_time_polls_reader_or_poller) {

@@ -40,8 +40,8 @@
 // A second opinion: the same bodies under Relacy (Dmitry Vyukov), which knows nothing of our explorer. It
 // takes random turns and proves nothing, but it would have to be wrong in the same way.
 //
-// Not run here: bodies that sleep or lay atomics over bytes, for which Relacy has no word, and the return
-// ring, which allocates.
+// Not run here: bodies that sleep by the explorer's own means or lay atomics over bytes, for which Relacy has
+// no word, and the return ring, which allocates.
 
 namespace {
 
@@ -111,6 +111,16 @@ struct relacy_sync {
             word old = bits(expected);
             const bool exchanged =
                 word_.compare_exchange_weak(old, bits(desired), order(success), where, order(failure), where);
+            expected = value(old);
+            return exchanged;
+        }
+        bool compare_exchange_strong(T& expected, T desired, std::memory_order success,
+                                     std::memory_order failure, const char* file = __builtin_FILE(),
+                                     unsigned line = __builtin_LINE()) noexcept {
+            const info where("compare_exchange", file, line);
+            word old = bits(expected);
+            const bool exchanged = word_.compare_exchange_strong(old, bits(desired), order(success), where,
+                                                                 order(failure), where);
             expected = value(old);
             return exchanged;
         }
@@ -204,13 +214,30 @@ std::string found_by_relacy() {
 
 using namespace bodies;
 
-// Sleeping for Relacy: to let the others run.
+// Sleeping for Relacy: to let the others run, and to wake for no reason.
 struct relaxing_sleep {
     static void sleep_while(const relacy_sync::atomic<std::uint32_t>& word, std::uint32_t value) noexcept {
         if (word.load(std::memory_order_relaxed) == value)
             relacy_sync::relax();
     }
     static void wake(const relacy_sync::atomic<std::uint32_t>&) noexcept {}
+};
+
+// Sleeping on an eventfd: until somebody has woken, and not before. Who would sleep for ever turns here for
+// ever, which Relacy calls a livelock. It orders nothing, which is less than the kernel gives.
+class spinning_eventfd {
+  public:
+    void sleep_while(const relacy_sync::atomic<std::uint32_t>&, std::uint32_t) const noexcept {
+        while (wakes_.load(std::memory_order_relaxed) == 0)
+            relacy_sync::relax();
+        wakes_.exchange(0, std::memory_order_relaxed);
+    }
+    void wake(const relacy_sync::atomic<std::uint32_t>&) const noexcept {
+        wakes_.fetch_add(1, std::memory_order_relaxed);
+    }
+
+  private:
+    mutable relacy_sync::atomic<std::uint32_t> wakes_{0};
 };
 
 TEST(relacy, spsc_ring) {
@@ -252,15 +279,19 @@ TEST(relacy, page) {
 
 TEST(relacy, poll) {
     EXPECT_EQ((found_by_relacy<raised_at_any_point<relacy_sync, relaxing_sleep, 2>>()), "");
+    EXPECT_EQ((found_by_relacy<raised_at_any_point<relacy_sync, spinning_eventfd, 2>>()), "");
     EXPECT_EQ((found_by_relacy<called_by_two<relacy_sync, 1>>()), "");
     EXPECT_EQ((found_by_relacy<called_by_two<relacy_sync, 2>>()), "");
     EXPECT_EQ((found_by_relacy<enabled_and_called<relacy_sync>>()), "");
     EXPECT_EQ((found_by_relacy<waited_for<relacy_sync>>()), "");
     EXPECT_EQ((found_by_relacy<disabled_between_turns<relacy_sync>>()), "");
+    EXPECT_EQ((found_by_relacy<disabled_on_its_own_thread<relacy_sync, true>>()), "");
     EXPECT_EQ((found_by_relacy<moved_between_pollers<relacy_sync>>()), "");
+    EXPECT_EQ((found_by_relacy<moved_before_its_poller_goes<relacy_sync>>()), "");
     EXPECT_EQ((found_by_relacy<polled_by_its_reader<relacy_sync>>()), "");
     EXPECT_EQ((found_by_relacy<armed_by_a_loop<relacy_sync>>()), "");
     EXPECT_EQ((found_by_relacy<passed_to_a_sleeper<relacy_sync>>()), "");
+    EXPECT_EQ((found_by_relacy<shared_with_the_background<relacy_sync, spinning_eventfd>>()), "");
 }
 
 // And it does look: a message without orders is a race, and a check that fails is heard.

@@ -288,6 +288,18 @@ TEST(ParseHeaders, AChainOfExtensionHeadersThatGoesOnIsLeft) {
     EXPECT_FALSE(found.malformed || found.truncated);
 }
 
+TEST(ParseHeaders, ASecondFragmentHeaderDoesNotMakeItWhole) {
+    built_frame built;
+    built.ethernet(ethertype::ipv6, 0);
+    const std::size_t network = built.ipv6(ip_protocol::fragment);
+    built.fragment(ip_protocol::fragment, 1); // the first piece
+    built.fragment(ip_protocol::udp, 0);      // all of it, says this one
+    built.transport(ip_protocol::udp);
+    built.expected.fragment = true;
+    built.finish(network, 10, 0);
+    EXPECT_TRUE(same(parse(built.frame), built.expected));
+}
+
 TEST(ParseHeaders, NoNextHeaderHasNoTransport) {
     built_frame built;
     built.ethernet(ethertype::ipv6, 0);
@@ -360,8 +372,40 @@ TEST_F(Malformed, ATransportHeaderBehindTheEndOfItsIpv6Datagram) {
     EXPECT_FALSE(parse(v6.frame).malformed);
     v6.frame[at + 5] = 7;
     EXPECT_TRUE(parse(v6.frame).malformed);
-    v6.frame[at + 5] = 0; // a jumbogram, whose length is elsewhere
-    EXPECT_TRUE(parse(v6.frame).has_transport());
+}
+
+// Behind an IPv6 header that says 0 there is nothing: only a jumbogram says its length elsewhere.
+TEST_F(Malformed, ATransportHeaderInThePaddingOfAnEmptyIpv6Datagram) {
+    for (const bool jumbogram : {false, true}) {
+        built_frame v6;
+        v6.ethernet(ethertype::ipv6, 0);
+        const std::size_t at = v6.ipv6(jumbogram ? ip_protocol::hop_by_hop : ip_protocol::udp);
+        if (jumbogram)
+            v6.extension(ip_protocol::hop_by_hop, ip_protocol::udp, 0);
+        v6.transport(ip_protocol::udp);
+        v6.finish(at, 0, 6);
+        v6.frame[at + 4] = v6.frame[at + 5] = 0;
+        const parsed_headers found = parse(v6.frame);
+        EXPECT_EQ(found.has_transport(), jumbogram);
+        EXPECT_EQ(found.malformed, !jumbogram);
+        EXPECT_EQ(found.datagram_end, jumbogram ? 0u : at + 40);
+    }
+}
+
+// What the bytes there are end with does not matter: a header that its datagram has no room for is not made
+// whole by more of them.
+TEST_F(Malformed, AHeaderThatItsDatagramHasNoRoomFor) {
+    built_frame v4;
+    v4.ethernet(ethertype::ipv4, 0);
+    v4.finish(v4.ipv4(ip_protocol::tcp), 19, 8);
+    const std::size_t end = 14 + 20 + 19;
+    for (std::size_t size = 14 + 20; size <= v4.frame.size(); ++size) {
+        const parsed_headers found = parse(v4.frame, size);
+        EXPECT_TRUE(found.malformed) << size;
+        EXPECT_FALSE(found.truncated) << size;
+        EXPECT_EQ(found.header_length, 14 + 20) << size;
+        EXPECT_EQ(found.datagram_end, end) << size;
+    }
 }
 
 } // namespace

@@ -27,8 +27,10 @@ using noria::no_cpu;
 TEST(ConsumerTable, KnowsTheLastCpuThatAskedAndIsSilentAboutOtherFlows) {
     std::vector<noria::consumer_table::entry> entries(16);
     noria::consumer_table table(entries, 7);
-    for (std::uint32_t hash = 0; hash != 100; ++hash)
+    for (std::uint32_t hash = 0; hash != 100; ++hash) {
         EXPECT_EQ(table.cpu(hash << 20 | hash), no_cpu);
+        EXPECT_EQ(table.cpu(~hash), no_cpu);
+    }
     table.record(0xabcd'0003, 6);
     EXPECT_EQ(table.cpu(0xabcd'0003), 6u);
     EXPECT_EQ(table.cpu(0xabce'0003), no_cpu) << "the same entry, another flow";
@@ -38,6 +40,42 @@ TEST(ConsumerTable, KnowsTheLastCpuThatAskedAndIsSilentAboutOtherFlows) {
     EXPECT_EQ(table.cpu(0xabcd'0003), no_cpu) << "overwritten";
     EXPECT_EQ(table.cpu(0x1234'0013), 2u);
 }
+
+struct counting_sync {
+    template <class T>
+    struct atomic {
+        T load(std::memory_order) const noexcept { return value; }
+        void store(T next, std::memory_order) noexcept {
+            value = next;
+            ++stores;
+        }
+        T value{};
+        int stores = 0;
+    };
+};
+
+// Consumers ask far more often than they move, and the line is everybody's.
+TEST(ConsumerTable, WritesOnlyWhatChanges) {
+    using counting_table = noria::basic_consumer_table<counting_sync>;
+    std::vector<counting_table::entry> entries(1);
+    counting_table table(entries, 4);
+    for (const std::uint32_t cpu : {3u, 3u, 3u, 2u, 2u})
+        table.record(0x77'0000, cpu);
+    EXPECT_EQ(table.cpu(0x77'0000), 2u);
+    EXPECT_EQ(entries[0].stores, 1 + 2);
+}
+
+#if NORIA_CONTRACT == 2
+TEST(ConsumerTableDeathTest, RefusesTablesAndCpusItHasNoBitsFor) {
+    std::vector<noria::consumer_table::entry> entries(4);
+    std::vector<noria::steered_flow> flows(3);
+    noria::consumer_table table(entries, 0xffff);
+    EXPECT_DEATH(noria::consumer_table(std::span(entries).first(3), 2), "2\\^n entries");
+    EXPECT_DEATH(noria::consumer_table(entries, 0x1'0000), "16 bits");
+    EXPECT_DEATH(table.record(1, 0xffff), "fewer cpus");
+    EXPECT_DEATH(noria::flow_steering(flows, table), "2\\^n entries");
+}
+#endif
 
 // A receive queue and its cpus: random packets of many flows, random moves of consumers, random progress of
 // cpus, cpus that come and go. Each packet of a flow has a number.
@@ -167,7 +205,8 @@ TEST(FlowSteering, AFlowFollowsItsConsumerAsSoonAsAllOfItWasDelivered) {
     noria::flow_steering steering(flows, table);
     two_cpus cpus{{0xffff'fffe, 0xffff'ff00}};
     constexpr std::uint32_t hash = 0x5555'5501;
-    EXPECT_EQ(steering.steer(0, cpus), no_cpu);
+    table.record(0, 1);
+    EXPECT_EQ(steering.steer(0, cpus), no_cpu) << "no hash, no flow";
     EXPECT_EQ(steering.steer(hash, cpus), no_cpu) << "no consumer, no map";
     table.record(hash, 0);
     EXPECT_EQ(steering.steer(hash, cpus), 0u);

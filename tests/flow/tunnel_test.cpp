@@ -131,6 +131,25 @@ TEST(ParseTunnel, WhatIsCarriedEndsWithItsCarrier) {
     EXPECT_FALSE(found.inner.truncated);
 }
 
+// A jumbogram does not say where it ends, and so bounds nothing.
+TEST(ParseTunnel, WhatAJumbogramCarriesEndsWithTheBytes) {
+    bytes frame;
+    append_ethernet(frame, ethertype::ipv6);
+    noria::ipv6_header ip{};
+    ip.version_class_flow = 0x6000'0000;
+    ip.next_header = ip_protocol::hop_by_hop;
+    append(frame, ip);
+    append(frame, noria::ipv6_extension{ip_protocol::ipv4, 0});
+    frame.resize(frame.size() + 6);
+    append_udp_datagram(frame);
+    const noria::tunnel_headers found = parse(frame);
+    EXPECT_EQ(found.kind, tunnel_kind::ip_in_ip);
+    EXPECT_TRUE(found.inner.has_transport());
+    frame.pop_back();
+    EXPECT_TRUE(parse(frame).inner.truncated);
+    EXPECT_FALSE(parse(frame).inner.malformed);
+}
+
 TEST(ParseTunnel, OneLevelOnly) {
     bytes frame;
     append_ethernet(frame, ethertype::ipv4);

@@ -60,11 +60,40 @@ TEST_F(PollBackground, ACycleThatEndsByItselfBeginsTheRowAnew) {
     EXPECT_EQ(shared.hand_offs(), 0u);
 }
 
+TEST_F(PollBackground, TakesOverAgainAfterAsManyMore) {
+    for (std::uint64_t times = 0; times != 3; ++times) {
+        source.waiting = 31;
+        rx.schedule();
+        for (int i = 0; i != 3; ++i) {
+            EXPECT_EQ(shared.hand_offs(), times);
+            EXPECT_TRUE(here.cycle().squeezed);
+        }
+        EXPECT_EQ(shared.hand_offs(), times + 1);
+        EXPECT_EQ(there.cycle().work_done, 1u);
+    }
+}
+
+// What was too much has been taken away in the meantime: the poller still has to be given back.
+TEST_F(PollBackground, GivesBackWhatHasNothingToDo) {
+    const noria::poll_waker nobody{[](void*) noexcept { ADD_FAILURE(); }, nullptr};
+    source.waiting = 31;
+    rx.schedule();
+    for (int i = 0; i != 3; ++i)
+        (void)here.cycle();
+    poller.disable(rx);
+    EXPECT_TRUE(there.pending());
+    EXPECT_FALSE(there.arm(nobody));
+    EXPECT_EQ(there.cycle(), poll_report{});
+    EXPECT_TRUE(here.drives());
+}
+
 TEST_F(PollBackground, TheOneWhoGetsItIsWoken) {
     int here_woken = 0, there_woken = 0;
     const auto count = [](void* woken) noexcept { ++*static_cast<int*>(woken); };
     const noria::poll_waker wake_here{count, &here_woken}, wake_there{count, &there_woken};
+    EXPECT_FALSE(there.disarm()) << "nothing is armed";
     EXPECT_TRUE(there.arm(wake_there));
+    EXPECT_FALSE(here.disarm()) << "not its own";
     EXPECT_TRUE(there.disarm());
     EXPECT_TRUE(there.arm(wake_there));
     source.waiting = 31;

@@ -65,11 +65,38 @@ TEST(BusyPoll, LeavesAloneWhatAPollerHasOrNobodyMayHave) {
     poll_instance instance(poller, source);
     instance.schedule();
     EXPECT_EQ(busy_poll(instance, 5, clock), 0u);
+    const noria::manual_clock stopped;
+    EXPECT_EQ(busy_poll(instance, stopped.now(), stopped), 0u)
+        << "the deadline is over when the clock shows it";
     poller.disable(instance);
     EXPECT_EQ(busy_poll(instance, 10, clock), 0u);
     EXPECT_EQ(source.polls, 0u);
     instance.enable();
     EXPECT_EQ(poller.cycle().work_done, 1u);
+}
+
+// It was armed when it was taken, and its interrupt comes in the middle.
+TEST(BusyPoll, AnInterruptMeanwhileIsNotLost) {
+    struct interrupting {
+        poll_instance* self = nullptr;
+        std::uint32_t polls = 0, rearms = 0;
+        std::uint32_t poll(std::uint32_t) noexcept {
+            self->schedule();
+            return ++polls;
+        }
+        bool rearm() noexcept {
+            ++rearms;
+            return true;
+        }
+    } source;
+    const noria::manual_clock stopped;
+    noria::poller poller;
+    poll_instance instance(poller, source);
+    source.self = &instance;
+    EXPECT_EQ(busy_poll(instance, 1, stopped), 1u);
+    EXPECT_EQ(source.rearms, 0u);
+    EXPECT_TRUE(poller.pending()) << "the poller looks what it was about";
+    poller.disable(instance);
 }
 
 // Disabled by another thread in the middle of it: ends long before the deadline.

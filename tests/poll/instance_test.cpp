@@ -108,6 +108,32 @@ TEST(PollInstance, DisabledInTheMiddleOfItsRunItGoesOnAfterwards) {
     EXPECT_EQ(poller.cycle(), (poll_report{36, 1, false}));
 }
 
+// Whoever disables it waits, and meanwhile it gets to the end of its turn: here, on one thread.
+TEST(PollInstance, DisabledInItsTurnItIsNotIdleBeforeTheEnd) {
+    for (const bool more : {false, true}) {
+        struct driven {
+            poll_instance& instance;
+            bool more;
+            int waits = 0;
+            void wait() noexcept {
+                EXPECT_FALSE(instance.idle());
+                EXPECT_EQ(++waits, 1);
+                EXPECT_EQ(instance.finish(more), noria::poll_fate::parked);
+            }
+        };
+        noria::poller poller;
+        poll_source source;
+        poll_instance instance(poller, source);
+        ASSERT_TRUE(instance.try_take());
+        ASSERT_TRUE(instance.begin());
+        instance.disable(driven{instance, more});
+        EXPECT_TRUE(instance.idle());
+        instance.enable();
+        EXPECT_EQ(poller.pending(), more) << "it wants to go on only if it had more";
+        poller.disable(instance);
+    }
+}
+
 // Another thread disables it in the middle of its turn.
 TEST(PollInstance, DisableWaitsForTheTurnToEnd) {
     struct slow {

@@ -11,6 +11,8 @@
 
 #include <rapidcheck/gtest.h>
 
+#include "noria/poll/poller.hpp"
+
 namespace {
 
 using noria::manual_clock;
@@ -84,6 +86,9 @@ TEST(Moderation, AQuietLineHasTheShortest) {
 TEST(Moderation, AfterAPauseItBeginsAnew) {
     line one;
     ASSERT_EQ(one.settled({100, 64}), longest);
+    one.clock.advance(options.pause);
+    one.moderated.note(1, 64);
+    EXPECT_EQ(one.moderated.interval(), longest) << "that was no pause yet";
     one.clock.advance(options.pause + 1);
     one.event({100, 64});
     EXPECT_EQ(one.moderated.interval(), shortest) << "with the very first event";
@@ -124,6 +129,107 @@ TEST(Moderation, FindsTheMiddleAndStaysThere) {
             sample();
         }
     }
+}
+
+// A line that is told sample by sample what goes through it, by the interval it has then.
+struct told {
+    manual_clock clock;
+    moderation moderated{clock};
+
+    // Each microsecond, `packets` come, and as many bytes as `bytes(step)` says.
+    template <class Bytes>
+    void sample(std::uint32_t packets, Bytes bytes) {
+        for (std::uint32_t i = 0; i != options.events; ++i) {
+            const nanoseconds interval = moderated.interval();
+            const auto step = static_cast<std::size_t>(std::ranges::find(options.intervals, interval) -
+                                                       options.intervals.begin());
+            clock.advance(interval);
+            moderated.note(packets * static_cast<std::uint32_t>(interval / 1'000),
+                           interval / 1'000 * static_cast<std::uint64_t>(bytes(step)));
+        }
+    }
+    // The third interval is the best, and it is there.
+    void park() {
+        for (int i = 0; i != 10; ++i)
+            sample(1, [](auto step) { return step > 2 ? 1'000 : 1'500; });
+        ASSERT_TRUE(moderated.parked());
+        ASSERT_EQ(moderated.interval(), options.intervals[2]);
+    }
+};
+
+// No sample differs from the one before by more than noise, but from when it parked they do.
+TEST(Moderation, ASlowDriftIsNoticedInTheEnd) {
+    told line;
+    line.park();
+    for (int bytes = 1'450; bytes > 1'350; bytes -= 50) {
+        line.sample(1, [&](auto) { return bytes; });
+        EXPECT_TRUE(line.moderated.parked()) << bytes;
+    }
+    line.sample(1, [](auto) { return 1'300; });
+    EXPECT_EQ(line.moderated.interval(), options.intervals[1]);
+}
+
+TEST(Moderation, MorePacketsInAsManyBytesAreMoreToGainFrom) {
+    told line;
+    line.park();
+    line.sample(2, [](auto) { return 1'500; });
+    EXPECT_EQ(line.moderated.interval(), options.intervals[3]);
+}
+
+// On the way to shorter intervals, too, one step too far is taken back.
+TEST(Moderation, FindsTheMiddleFromTheOtherSide) {
+    told line;
+    for (int i = 0; i != 10; ++i)
+        line.sample(1, [](auto) { return 1'500; });
+    ASSERT_EQ(line.moderated.interval(), longest);
+    const auto best_in_the_middle = [](auto step) { return std::array{500, 800, 1'100, 900, 750}[step]; };
+    for (int i = 0; i != 4; ++i)
+        line.sample(1, best_in_the_middle);
+    for (int i = 0; i != 10; ++i) {
+        EXPECT_EQ(line.moderated.interval(), options.intervals[2]);
+        EXPECT_TRUE(line.moderated.parked());
+        line.sample(1, best_in_the_middle);
+    }
+}
+
+// [source]
+// The interrupt and the polls that followed are an event; it ends when the source rearms.
+struct moderated_source {
+    std::uint32_t poll(std::uint32_t budget) noexcept {
+        const std::uint32_t done = std::min(budget, waiting);
+        waiting -= done;
+        packets += done;
+        return done;
+    }
+    bool rearm() noexcept {
+        if (waiting != 0)
+            return false;
+        moderated.note(packets, std::uint64_t{packets} * 64);
+        packets = 0;
+        held_back = moderated.interval(); // a device is told here
+        return true;
+    }
+
+    moderation moderated;
+    std::uint32_t waiting = 0;
+    std::uint32_t packets = 0;
+    nanoseconds held_back = shortest;
+};
+// [/source]
+
+TEST(Moderation, ASourceTellsItsDeviceWhenItRearms) {
+    manual_clock clock;
+    noria::poller poller;
+    moderated_source source{.moderated = moderation(clock)};
+    noria::poll_instance rx(poller, source);
+    for (std::uint32_t interrupt = 0; interrupt != 6 * options.events; ++interrupt) {
+        clock.advance(source.held_back);
+        source.waiting = static_cast<std::uint32_t>(source.held_back / 100);
+        rx.schedule();
+        while (poller.pending())
+            (void)poller.cycle();
+    }
+    EXPECT_EQ(source.held_back, longest);
 }
 
 // Parked, it does not mind differences of less than the noise, in either direction, however many.

@@ -25,8 +25,47 @@ static_assert(!std::is_copy_constructible_v<noria::poller>);
 using timed_poller = noria::basic_poller<noria::manual_clock&>;
 
 TEST(Poller, AnEmptyCycleDoesNothing) {
-    noria::poller poller;
+    struct counting {
+        int* readings;
+        noria::nanoseconds now() noexcept { return static_cast<noria::nanoseconds>(++*readings); }
+    };
+    int readings = 0;
+    noria::basic_poller<counting> poller({}, counting{&readings});
     EXPECT_EQ(poller.cycle(), poll_report{});
+    EXPECT_EQ(readings, 0) << "not even look at the clock";
+}
+
+TEST(Poller, AnInstanceMayHaveAWeightOfItsOwn) {
+    noria::manual_clock clock;
+    timed_poller poller({}, clock);
+    poll_source heavy{.waiting = 1'000}, light{.waiting = 1'000};
+    poll_instance heavy_rx(poller, heavy), light_rx(poller, light, 16);
+    heavy_rx.schedule();
+    light_rx.schedule();
+    EXPECT_EQ(poller.cycle(), (poll_report{64 + 16 + 64 + 16 + 64 + 16 + 64, 7, true}));
+    light.waiting = 15;
+    (void)poller.cycle();
+    EXPECT_EQ(light.rearms, 1u) << "less than its own weight is all there was";
+    poller.disable(heavy_rx);
+}
+
+TEST(Poller, CountsTheOneThatHasItsTurn) {
+    struct curious {
+        noria::poller* poller;
+        std::size_t seen = 0;
+        std::uint32_t poll(std::uint32_t) noexcept {
+            seen = poller->scheduled();
+            return 0;
+        }
+        bool rearm() noexcept { return true; }
+    };
+    noria::poller poller;
+    curious source{&poller};
+    poll_instance first(poller, source), second(poller, source);
+    first.schedule();
+    second.schedule();
+    (void)poller.cycle();
+    EXPECT_EQ(source.seen, 1u) << "the second one, alone";
 }
 
 TEST(Poller, LessThanTheWeightIsDoneAndRearmed) {
@@ -202,6 +241,16 @@ TEST(PollerDeathTest, HoldsPollsToTheContract) {
     EXPECT_DEATH((void)poller.cycle(), "inside its own turn");
     poller.disable(rx);
     EXPECT_DEATH(noria::poller({.weight = 0}), "polls nothing");
+
+    poll_source source;
+    std::optional<noria::poller> left(std::in_place);
+    poll_instance moving(*left, source);
+    moving.schedule();
+    moving.move_to(poller);
+    EXPECT_DEATH(left.reset(), "passed on");
+    EXPECT_EQ(left->cycle(), poll_report{});
+    left.reset();
+    EXPECT_EQ(poller.cycle().polls, 1u);
 }
 #endif
 
@@ -215,6 +264,7 @@ struct step {
     std::optional<std::size_t> calls; // schedules that instance in the middle of its poll
 };
 constexpr std::size_t instances = 5, pollers = 2;
+constexpr std::array<std::uint32_t, instances> own_weight{0, 0, 3, 0, 10};
 
 struct script {
     std::vector<step> steps;
@@ -258,7 +308,7 @@ struct stage {
         : play(std::move(of)), poller{timed_poller(budget, clock), timed_poller(budget, clock)} {
         for (std::size_t i = 0; i != instances; ++i) {
             actors.push_back({this, i});
-            rx.emplace_back(poller[0], actors[i]);
+            rx.emplace_back(poller[0], actors[i], own_weight[i]);
         }
     }
 };
@@ -318,10 +368,11 @@ struct model {
             }
             const step now = play.take();
             turns.push_back(number);
-            const std::uint32_t work = std::min(now.work, budget.weight);
+            const std::uint32_t weight = own_weight[number] != 0 ? own_weight[number] : budget.weight;
+            const std::uint32_t work = std::min(now.work, weight);
             if (now.calls)
                 schedule(*now.calls);
-            bool again = work == budget.weight || now.calls == number;
+            bool again = work == weight || now.calls == number;
             if (!again) {
                 rearmed.push_back(number);
                 again = !now.armed;

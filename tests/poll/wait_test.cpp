@@ -55,6 +55,37 @@ TEST(PollSleep, AnFdBecomesReadableWhenSomethingIsScheduled) {
     poller.disable(instance);
 }
 
+// Somebody found us asleep, and is held up before he rings; we got up for another reason meanwhile. When he
+// rings at last it is for nothing: once, and not for as long as nobody comes.
+TEST(PollSleep, AWakeThatComesLateIsForgottenAgain) {
+    struct played {
+        bool something = false;
+        noria::poll_waker armed{};
+        bool arm(const noria::poll_waker& waker) noexcept {
+            armed = waker;
+            return !something;
+        }
+        bool disarm() noexcept { return !something; }
+    } loop;
+    noria::event_poll_sleep sleep(*noria::eventfd_sleep::open());
+    const auto ring = [&] { loop.armed.function(loop.armed.context); };
+    ASSERT_TRUE(sleep.prepare(loop));
+    loop.something = true;
+    EXPECT_FALSE(sleep.finish(loop));
+    ring();
+    EXPECT_FALSE(readable(sleep.fd())) << "who is awake is not woken";
+    EXPECT_FALSE(sleep.prepare(loop));
+    ring();
+    EXPECT_FALSE(readable(sleep.fd())) << "nor who stays awake";
+
+    loop.something = false;
+    ASSERT_TRUE(sleep.prepare(loop));
+    ring();
+    EXPECT_TRUE(readable(sleep.fd())) << "it cannot know that this one is late";
+    EXPECT_TRUE(sleep.finish(loop)) << "there is still nothing";
+    EXPECT_FALSE(readable(sleep.fd()));
+}
+
 // Spins for as long as it was told, then asks the sleeper.
 TEST(AdaptiveWait, SpinsFirstAndSleepsThen) {
     struct ticking {

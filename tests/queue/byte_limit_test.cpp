@@ -79,8 +79,49 @@ TEST(byte_limit, moves_by_just_what_was_too_little_or_too_much) {
     limit.queued(500);
     limit.completed(100, 5);
     EXPECT_EQ(limit.limit(), 1000u);
-    limit.completed(100, 20);
+    limit.completed(100, 10);
+    EXPECT_EQ(limit.limit(), 1000u) << "not before the hold time is over";
+    limit.completed(100, 11);
     EXPECT_EQ(limit.limit(), 200u) << "twice what was finished meanwhile would have been enough";
+}
+
+// A limit of 1000, and nothing on the way.
+byte_limit limit_of_1000() {
+    byte_limit limit({.hold = 10});
+    limit.queued(1000);
+    limit.completed(1000, 0);
+    return limit;
+}
+
+TEST(byte_limit, grows_by_what_was_let_past_it_too) {
+    byte_limit limit = limit_of_1000();
+    for (const std::uint32_t bytes : {500u, 500u, 400u})
+        limit.queued(bytes);
+    limit.completed(100, 1);
+    EXPECT_EQ(limit.limit(), 1000u);
+    limit.completed(1300, 2);
+    EXPECT_EQ(limit.limit(), 1400u) << "it was starved, with 400 more than the limit";
+}
+
+TEST(byte_limit, sees_no_slack_where_the_device_finished_what_it_had) {
+    byte_limit limit = limit_of_1000();
+    limit.queued(300);
+    limit.completed(100, 20);
+    EXPECT_EQ(limit.limit(), 1000u);
+}
+
+TEST(byte_limit, counts_as_slack_what_was_let_past_it_and_not_needed) {
+    for (const bool packet : {false, true}) {
+        byte_limit limit = limit_of_1000();
+        for (const std::uint32_t bytes : {500u, packet ? 200u : 500u, 400u})
+            limit.queued(bytes);
+        limit.completed(100, 1);
+        limit.completed(packet ? 600 : 500, 20);
+        if (packet)
+            EXPECT_EQ(limit.limit(), 700u) << "100 of the last packet were needed, and 300 were not";
+        else
+            EXPECT_EQ(limit.limit(), 600u) << "of 1400, twice the 500 that were finished were needed";
+    }
 }
 
 TEST(byte_limit, stays_between_least_and_most) {

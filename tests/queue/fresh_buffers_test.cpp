@@ -46,6 +46,7 @@ TEST_F(fresh_buffers_of_four, posts_each_buffer_behind_its_headroom_and_maps_it)
     for (std::uint64_t i = 0; i != 4; ++i) {
         EXPECT_EQ(device.posted[i].iova, 0x1000 + i * buffer_bytes + 64);
         EXPECT_EQ(device.posted[i].length, room);
+        EXPECT_EQ(device.posted[i].length, fresh_buffers::setup(options).buffer_bytes);
     }
     EXPECT_EQ(supply->posted_pages(), 4u);
     EXPECT_EQ(dma.counters().maps, 1u + 4u);

@@ -58,6 +58,7 @@ TEST_F(half_pages_of_four, posts_first_halves_behind_their_headroom) {
     ASSERT_EQ(device.posted.size(), 4u);
     for (std::uint64_t i = 0; i != 4; ++i) {
         EXPECT_EQ(iova(i), i * 4096 + 64);
+        EXPECT_EQ(device.posted[i].length, half_pages::setup(options).buffer_bytes);
         EXPECT_EQ(device.posted[i].length, 2048u - 64 - 320);
     }
     EXPECT_EQ(dma.counters().bytes_for_device, 4u * 2048);

@@ -80,6 +80,11 @@ TEST(in_flight, frees_a_failed_packet_as_failed_whenever_its_memory_comes) {
         EXPECT_TRUE(what.memory);
         EXPECT_EQ(what.why, drop_reason::device_error);
     }
+    // The next one in the same place is copied, and its end is not known yet.
+    const std::uint32_t id = flying->id_of_next(0);
+    flying->put(all.make(0, 10), 1);
+    EXPECT_EQ(flying->settle({.id = id, .flags = memory_free}).why, drop_reason::consumed);
+    EXPECT_TRUE(flying->settle({.id = id, .flags = sent}).sent);
 }
 
 TEST(in_flight, purges_what_is_left_once) {
@@ -94,9 +99,12 @@ TEST(in_flight, purges_what_is_left_once) {
     EXPECT_EQ(flying->purge(), 0u);
     EXPECT_TRUE(flying->settle({.id = first, .flags = memory_free}).refused);
     EXPECT_EQ(all.packets().dropped(drop_reason::queue_purge), 3u);
-    flying->put(all.make(0, 10), 1);
+    for (int i = 0; i != 4; ++i)
+        flying->put(all.make(0, 10), 1);
+    for (std::uint32_t i = 0; i != 3; ++i)
+        EXPECT_TRUE(flying->settle({.id = first + i, .flags = sent}).refused) << "late, of a packet before";
     const in_flight moved(*std::move(flying));
-    EXPECT_EQ(moved.packets(), 1u);
+    EXPECT_EQ(moved.packets(), 4u);
 }
 
 } // namespace

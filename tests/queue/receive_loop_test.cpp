@@ -7,6 +7,7 @@
 
 #include "noria/queue/tx_queue.hpp"
 #include "support/every_strategy.hpp"
+#include "support/packet_fixture.hpp"
 #include "support/random.hpp"
 #include "support/receive.hpp"
 
@@ -79,6 +80,19 @@ struct only_consume {
 static_assert(receive_stages<all_stages> && receive_stages<only_consume>);
 struct no_consume {};
 static_assert(!receive_stages<no_consume>);
+
+// A member that is no function is no stage; a template is one.
+struct stages_in_disguise : only_consume {
+    int tap = 0;
+    std::uint32_t flow = 0;
+    template <class First>
+    verdict early(First, const frame&) noexcept {
+        return verdict::pass;
+    }
+};
+static_assert(!detail::has_tap<stages_in_disguise> && !detail::has_flow<stages_in_disguise>);
+static_assert(detail::has_early<stages_in_disguise> && !detail::has_early<only_consume>);
+
 template <class Loop>
 concept is_asked_first = requires(Loop& loop, frame& arrived) { loop.admits(arrived); };
 static_assert(is_asked_first<receive_loop<all_stages>>);
@@ -165,7 +179,7 @@ TEST(receive_loop, a_frame_that_waits_for_memory_keeps_its_verdict) {
     };
     using card_type = backend::loopback<build_around::supply::model>;
     using queue_type = rx_queue<card_type, build_around>;
-    static_assert(build_around::on_shortage == shortage::leave_in_ring);
+    static_assert(build_around::on_shortage == noria::shortage::leave_in_ring);
     const rx_options options = options_for(1514, 8);
     auto memory = memory_for(queue_type::region_bytes(options));
     card_type card;
@@ -195,6 +209,21 @@ TEST(receive_loop, a_frame_that_waits_for_memory_keeps_its_verdict) {
     EXPECT_EQ(loop.counters().redirected, 20u);
     EXPECT_EQ(queue->counters().delivered, 40u);
     EXPECT_GT(loop.counters().not_tapped, 0u) << "the last packet leaves none for a clone";
+}
+
+TEST(receive_loop, what_is_not_sent_back_is_dropped_with_a_reason) {
+    struct refusing : only_consume {
+        verdict early(std::span<std::byte>, const frame&) noexcept { return verdict::send_back; }
+        bool send_back(packet_ptr&) noexcept { return false; }
+    } stages;
+    packet_fixture all;
+    receive_loop loop(stages);
+    frame arrived;
+    ASSERT_TRUE(loop.admits(arrived));
+    loop(all.make(0, 10));
+    EXPECT_EQ(loop.counters().full_ring, 1u);
+    EXPECT_EQ(all.packets().dropped(drop_reason::full_ring), 1u);
+    EXPECT_EQ(stages.consumed, 0u);
 }
 
 // What comes in goes out again, through a transmit queue on the same card and out of the same memory.

@@ -136,7 +136,8 @@ TEST(tx_queue, a_packet_in_too_many_pieces_is_made_linear_as_little_as_it_takes)
 
 // Heads of both sizes are all out, and the head of the packet has no room.
 struct starved : sending<> {
-    explicit starved(std::uint32_t retries) : sending({.retries = retries}, {}, {}, 3) {
+    explicit starved(std::uint32_t retries) : sending({.retries = retries}, {}, {}, 3) { starve(); }
+    void starve() {
         fragmented = all.make(256, {400, 400, 400, 400});
         bytes = bytes_sent(*fragmented);
         while (packet_ptr one = all.packets.allocate(8192))
@@ -199,15 +200,19 @@ TEST(tx_queue, or_keeps_it_and_all_behind_it_until_there_is_memory) {
 
 TEST(tx_queue, a_kept_packet_is_not_tried_for_ever) {
     starved s(3);
-    ASSERT_TRUE(s.queue->send(s.fragmented));
-    s.queue->complete(64);
-    s.queue->complete(64);
-    EXPECT_TRUE(s.queue->keeps());
-    s.queue->complete(64);
-    EXPECT_FALSE(s.queue->keeps());
-    EXPECT_EQ(s.queue->drops().of(drop_reason::no_memory), 1u);
-    EXPECT_EQ(s.queue->counters().linearize_failed, 4u);
-    s.expect_closed();
+    for (std::uint64_t lost = 1; lost != 3; ++lost) {
+        ASSERT_TRUE(s.queue->send(s.fragmented));
+        s.queue->complete(64);
+        s.queue->complete(64);
+        EXPECT_TRUE(s.queue->keeps());
+        s.queue->complete(64);
+        EXPECT_FALSE(s.queue->keeps());
+        EXPECT_EQ(s.queue->drops().of(drop_reason::no_memory), lost);
+        EXPECT_EQ(s.queue->counters().linearize_failed, 4 * lost);
+        s.expect_closed();
+        s.relieve();
+        s.starve(); // the next one has as many tries
+    }
     s.relieve();
 }
 
@@ -257,6 +262,33 @@ TEST(tx_queue, what_the_device_does_not_take_stays_the_callers) {
     EXPECT_EQ(ids.size(), 5u) << "packets in flight have ids of their own";
 }
 
+// More descriptors than it posts at once, in packets that do not end where that does.
+TEST(tx_queue, a_long_burst_goes_in_parts_of_whole_packets) {
+    sending s;
+    std::vector<packet_ptr> packets;
+    std::vector<std::vector<std::byte>> bytes;
+    for (std::uint8_t i = 0; i != 25; ++i) {
+        packets.push_back(s.all.make(10, {20, 30, 40, 50}, i));
+        bytes.push_back(bytes_sent(*packets.back()));
+    }
+    EXPECT_EQ(s.queue->send(packets), 25u);
+    EXPECT_EQ(s.device.doorbells, 3u) << "10 packets a time: behind them, one of 18 pieces would not fit";
+    ASSERT_EQ(s.device.packets_taken.size(), 25u);
+    for (std::size_t i = 0; i != 25; ++i)
+        EXPECT_EQ(s.device.packets_taken[i].bytes, bytes[i]);
+    s.expect_closed();
+}
+
+TEST(tx_queue, leaves_what_is_to_spare_within_a_burst_too) {
+    sending s({.descriptors = 32, .spare = 5}, {}, {}, 4);
+    std::vector<packet_ptr> packets;
+    for (int i = 0; i != 40; ++i)
+        packets.push_back(s.all.make(10));
+    EXPECT_EQ(s.queue->send(packets), 24u);
+    EXPECT_TRUE(s.queue->stopped());
+    EXPECT_EQ(s.queue->free_descriptors(), 8u);
+}
+
 TEST(tx_queue, stops_below_one_mark_and_wakes_at_another) {
     sending s({.descriptors = 32, .spare = 2, .wake_free = 20}, {}, {}, 4);
     std::uint32_t taken = 0;
@@ -277,6 +309,18 @@ TEST(tx_queue, stops_below_one_mark_and_wakes_at_another) {
     EXPECT_FALSE(s.queue->stopped());
     EXPECT_EQ(s.queue->counters().wakes, 1u);
     EXPECT_TRUE(s.send(s.all.make(10)));
+}
+
+TEST(tx_queue, wakes_at_a_quarter_if_nothing_else_is_said) {
+    sending s({.descriptors = 128});
+    for (packet_ptr packet = s.all.make(10); s.queue->send(packet); packet = s.all.make(10))
+        ;
+    ASSERT_TRUE(s.queue->stopped());
+    while (s.queue->stopped()) {
+        s.device.finish(0);
+        s.queue->complete(64);
+    }
+    EXPECT_EQ(s.queue->free_descriptors(), 32u);
 }
 
 TEST(tx_queue, a_byte_limit_stops_it_with_descriptors_to_spare) {
@@ -302,6 +346,26 @@ TEST(tx_queue, a_byte_limit_stops_it_with_descriptors_to_spare) {
     EXPECT_EQ(s.queue->limit().on_the_way(), 0u);
 }
 
+TEST(tx_queue, stopped_by_a_byte_limit_it_wakes_when_there_is_room_again) {
+    sending<byte_limit> s({}, {}, byte_limit({.least = 1000, .most = 1000}));
+    ASSERT_TRUE(s.send(s.all.make(10)));
+    ASSERT_TRUE(s.send(s.all.make(2000)));
+    EXPECT_TRUE(s.queue->stopped());
+    s.device.finish(0);
+    s.queue->complete(64);
+    EXPECT_TRUE(s.queue->stopped()) << "2000 are still on the way";
+    s.device.finish(0);
+    s.queue->complete(64);
+    EXPECT_FALSE(s.queue->stopped());
+    EXPECT_EQ(s.queue->counters().stops, 1u);
+    EXPECT_EQ(s.queue->counters().wakes, 1u);
+
+    ASSERT_TRUE(s.send(s.all.make(2000)));
+    EXPECT_TRUE(s.queue->stopped());
+    s.queue->purge();
+    EXPECT_FALSE(s.queue->stopped()) << "nothing is on the way any more";
+}
+
 TEST(tx_queue, what_is_held_when_the_device_stops_is_purged_and_counted) {
     starved s(1000);
     ASSERT_TRUE(s.send(s.all.make(10)));
@@ -322,11 +386,14 @@ TEST(tx_queue, what_is_held_when_the_device_stops_is_purged_and_counted) {
     EXPECT_EQ(s.all.out(), sending_memory::nothing);
 }
 
-TEST(tx_queue, goes_with_packets_in_flight_and_frees_them) {
-    sending s;
+TEST(tx_queue, goes_with_packets_in_flight_and_kept_and_frees_them) {
+    starved s(1000);
     ASSERT_TRUE(s.send(s.all.make(10, {30})));
+    ASSERT_TRUE(s.queue->send(s.fragmented));
+    ASSERT_TRUE(s.queue->keeps());
     s.queue.reset();
-    EXPECT_EQ(s.all.packets.dropped(drop_reason::queue_purge), 1u);
+    EXPECT_EQ(s.all.packets.dropped(drop_reason::queue_purge), 2u);
+    s.relieve();
     EXPECT_EQ(s.all.out(), sending_memory::nothing);
 }
 
@@ -368,6 +435,30 @@ TEST(tx_queue, refuses_marks_and_devices_that_make_no_sense) {
     device.most_pieces = 0;
     EXPECT_EQ(advice({}, device), std::errc::protocol_error);
 }
+
+#if NORIA_CONTRACT == 2
+// A backend that says of its calls what cannot be.
+struct mistaken_transmitter : scripted_transmitter {
+    std::uint32_t transmit(std::span<const transmit_post>) noexcept { return takes; }
+    std::uint32_t reap_sent(std::span<transmit_report> to) noexcept {
+        return static_cast<std::uint32_t>(to.size()) + 1;
+    }
+    std::uint32_t takes = 0;
+};
+
+TEST(tx_queueDeathTest, holds_backends_to_the_contract) {
+    sending_memory all;
+    mistaken_transmitter device;
+    auto queue = tx_queue<mistaken_transmitter>::create(device, all.memory());
+    ASSERT_TRUE(queue);
+    packet_ptr packet = all.make(10, {20, 30});
+    device.takes = 2;
+    EXPECT_DEATH(static_cast<void>(queue->send(packet)), "all their pieces, or none");
+    device.takes = 4;
+    EXPECT_DEATH(static_cast<void>(queue->send(packet)), "no more than it was offered");
+    EXPECT_DEATH(queue->complete(64), "no more than it was given room for");
+}
+#endif
 
 // Anything at any time, pools that run dry included, against a model: every byte goes out once and in order,
 // everything comes home once, and the ledger closes after each step.

@@ -125,6 +125,22 @@ BROKEN = [
 ]
 
 
+# An incident with its page and its picture; its program; and what incidents.py must say when one of them is changed.
+INCIDENT = {
+    "docs/incidents/seen.md": "# Seen\n\n![](seen.svg)\n\n<!-- printed by 01_seen -->\n```\na 1\nb 2\n```\n",
+    "docs/incidents/seen.svg": "<svg/>\n",
+    "01_seen": "#!/bin/sh\n# SPDX-License-Identifier: BSL-1.0\necho '<svg/>' >\"$2\"\nprintf 'first\\na 1\\nb 2\\n'\n",
+}
+STALE = [
+    ("01_seen", INCIDENT["01_seen"].replace("b 2", "b 3"), "does not print this block"),
+    ("01_seen", INCIDENT["01_seen"].replace("<svg/>", "<svg />"), "is not what 01_seen draws"),
+    ("01_seen", INCIDENT["01_seen"] + "exit 1\n", "01_seen ended with 1"),
+    ("docs/incidents/seen.svg", None, "is not what 01_seen draws"),
+    ("docs/incidents/seen.md", INCIDENT["docs/incidents/seen.md"].replace("![]", "!["), "is not shown by"),
+    ("docs/incidents/seen.md", INCIDENT["docs/incidents/seen.md"].replace("01_seen", "02_seen"), "is to name this page's program"),
+    ("docs/incidents/more.md", INCIDENT["docs/incidents/seen.md"], "no program NN_more is built"),
+]
+
 # What tests/compile_fail/check must say about programs that are no good as compile-fail cases.
 NOT_FAILING = [
     ("// expect: a sentence\nint a;\n", "compiles with g++-12, and must not"),
@@ -152,6 +168,7 @@ def report(files, *command):
                 path = Path(folder) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
+                path.chmod(0o755)
         command = [str(word).replace("FOLDER", folder) for word in command]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         return done.returncode, done.stdout
@@ -176,6 +193,12 @@ for script in sorted({script for script, *_ in BROKEN}):
     expect(f"{script} on the good tree", 0, "", (code, output))
 for script, name, text, words in BROKEN:
     expect(f"{script} with a broken {name}", 1, words, report({**GOOD, name: text}, HERE / script, "FOLDER"))
+incidents = [HERE / "incidents.py", "FOLDER", "FOLDER/01_seen"]
+expect("incidents.py", 0, "", report(INCIDENT, *incidents))
+for name, text, words in STALE:
+    expect(f"incidents.py with another {name}", 1, words, report({**INCIDENT, name: text}, *incidents))
+changed = INCIDENT["01_seen"].replace("b 2", "b 3").replace("<svg/>", "<svg />")
+expect("incidents.py --update", 0, "", report({**INCIDENT, "01_seen": changed}, *incidents, "--update"))
 for text, words in NOT_FAILING:
     expect("compile_fail/check", 1, words, report({"a.cpp": text}, HERE / "../compile_fail/check", "g++-12", "FOLDER/a.cpp"))
 for test, words in VERDICTS:
@@ -183,5 +206,5 @@ for test, words in VERDICTS:
     expect("verdict.py", 0 if " 0 failed" in words else 1, words,
            report({"gcc/meson-logs/testlog.json": log}, HERE / "verdict.py", "FOLDER", "gcc"))
 expect("verdict.py", 1, "FAILED gcc\nno test ran\n0 passed, 1 failed", report({}, HERE / "verdict.py", "FOLDER", "gcc"))
-print(f"{len(BROKEN)} broken trees, {len(NOT_FAILING)} programs, {len(VERDICTS) + 1} logs: {failures} not reported as expected")
+print(f"{len(BROKEN) + len(STALE)} broken trees, {len(NOT_FAILING)} programs, {len(VERDICTS) + 1} logs: {failures} not reported as expected")
 sys.exit(1 if failures else 0)

@@ -121,8 +121,8 @@ TEST(ExportPrometheus, WritesEveryCounterOfEveryQueue) {
     first.drops.count(drop_reason::consumed, 99);
     first.drops.count(drop_reason::no_memory, 4);
     second.drops.count(noria::user_drop_reason(1, 2), 5);
-    const noria::exported_queue queues[] = {{"rx0", &first.link, &first.drops},
-                                            {"rx1", &second.link, &second.drops}};
+    const noria::exported_queue queues[] = {{"rx0", values(first.link), &first.drops},
+                                            {"rx1", values(second.link), &second.drops}};
     const std::string text = prometheus(queues);
     EXPECT_TRUE(text.starts_with("# HELP noria_rx_packets_total Good packets received, those dropped later "
                                  "included.\n"
@@ -135,15 +135,15 @@ TEST(ExportPrometheus, WritesEveryCounterOfEveryQueue) {
         << text;
     const prometheus_reader read(text);
     EXPECT_EQ(read.samples.at("noria_tx_dropped_total{queue=rx1}"), 1u);
-    EXPECT_EQ(read.samples.size(), 2 * std::size(noria::link_fields<noria::counter>) + 2) << text;
-    EXPECT_EQ(read.type.size(), std::size(noria::link_fields<noria::counter>) + 1);
+    EXPECT_EQ(read.samples.size(), 2 * std::size(noria::link_fields<std::uint64_t>) + 2) << text;
+    EXPECT_EQ(read.type.size(), std::size(noria::link_fields<std::uint64_t>) + 1);
     EXPECT_EQ(read.help.size(), read.type.size());
 }
 
 TEST(ExportPrometheus, EscapesLabels) {
     queue_counts counts;
     counts.link.rx_bytes.add(3);
-    const noria::exported_queue queues[] = {{nasty, &counts.link, &counts.drops}};
+    const noria::exported_queue queues[] = {{nasty, values(counts.link), &counts.drops}};
     const prometheus_reader read(prometheus(queues));
     EXPECT_EQ(read.samples.at("noria_rx_bytes_total{queue=" + std::string(nasty) + "}"), 3u);
 }
@@ -243,8 +243,8 @@ TEST(ExportJson, WritesEveryCounterOfEveryQueue) {
     first.drops.count(drop_reason::no_memory, 4);
     first.drops.count(drop_reason::full_ring, 3);
     second.drops.count(noria::user_drop_reason(1, 2), 5);
-    const noria::exported_queue queues[] = {{"rx0", &first.link, &first.drops},
-                                            {nasty, &second.link, &second.drops}};
+    const noria::exported_queue queues[] = {{"rx0", values(first.link), &first.drops},
+                                            {nasty, values(second.link), &second.drops}};
     const std::string text = json(queues);
     EXPECT_EQ(text.back(), '\n');
     const json_reader read(text);
@@ -255,7 +255,14 @@ TEST(ExportJson, WritesEveryCounterOfEveryQueue) {
     EXPECT_EQ(read.values.at("/0/drops/no_memory"), "4");
     EXPECT_EQ(read.values.at("/0/drops/full_ring"), "3");
     EXPECT_EQ(read.values.at("/1/drops/user"), "5");
-    EXPECT_EQ(read.values.size(), 2 * (1 + std::size(noria::link_fields<noria::counter>)) + 3) << text;
+    EXPECT_EQ(read.values.size(), 2 * (1 + std::size(noria::link_fields<std::uint64_t>)) + 3) << text;
+}
+
+TEST(Export, WhatNobodyCountsIsLeftOut) {
+    const noria::exported_queue queues[] = {{.name = "nic", .link = {.rx_missed = 7}}};
+    EXPECT_EQ(prometheus_reader(prometheus(queues)).samples.at("noria_rx_missed_total{queue=nic}"), 7u);
+    EXPECT_TRUE(json(queues).ends_with("\"drops\":{}}]\n"));
+    EXPECT_EQ(json_reader(json(queues)).values.at("/0/link/rx_missed"), "7");
 }
 
 TEST(ExportJson, NoQueueIsAnEmptyArray) {
@@ -267,7 +274,7 @@ RC_GTEST_PROP(Export, AnyNameComesBack, ()) {
     const auto name = *rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127));
     queue_counts counts;
     counts.link.rx_errors.add(6);
-    const noria::exported_queue queues[] = {{name, &counts.link, &counts.drops}};
+    const noria::exported_queue queues[] = {{name, values(counts.link), &counts.drops}};
     RC_ASSERT(json_reader(json(queues)).values.at("/0/queue") == name);
     RC_ASSERT(prometheus_reader(prometheus(queues)).samples.at("noria_rx_errors_total{queue=" + name + "}") ==
               6u);

@@ -95,6 +95,8 @@ class random_frame {
         any(choices_.below(30));
         const unsigned early = choices_.one_in(8) ? choices_.below(60) : 0; // it ends before what it carries
         store(start + (v4 ? 2 : 4), frame_.size() - start - (v4 ? 0 : 40) - early);
+        if (!v4 && choices_.one_in(8)) // a jumbogram, or a lie
+            store(start + 4, 0);
     }
 
     void transport(unsigned protocol, bool tunnel) {

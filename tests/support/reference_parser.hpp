@@ -19,14 +19,12 @@ class reference_parser {
 
     [[nodiscard]] static found parse(const std::vector<std::uint8_t>& frame) {
         found all;
-        reference_parser outer(frame, 0, frame.size());
+        reference_parser outer(frame, 0, endless);
         all.outer = outer.run(as_ethernet);
         const noria::parsed_headers& o = all.outer;
         if (o.transport_offset == 0 || o.fragment)
             return all;
-        const std::size_t end =
-            o.datagram_end != 0 && o.datagram_end < frame.size() ? o.datagram_end : frame.size();
-        reference_parser inner(frame, o.payload_offset, end);
+        reference_parser inner(frame, o.payload_offset, o.datagram_end != 0 ? o.datagram_end : endless);
         noria::tunnel_headers& t = all.tunnel;
         switch (static_cast<unsigned>(o.transport)) {
         case 4:
@@ -51,17 +49,21 @@ class reference_parser {
 
   private:
     static constexpr unsigned as_ethernet = 0x6558;
+    static constexpr std::size_t endless = 1'000'000;
     struct stop {};
 
+    // `end`: of the datagram that this is in.
     reference_parser(const std::vector<std::uint8_t>& frame, std::size_t at, std::size_t end)
         : frame_(frame), at_(at), end_(end) {
         out_.payload_offset = static_cast<std::uint16_t>(at);
     }
 
     void need(std::size_t n) {
-        if (at_ + n <= end_)
+        if (at_ + n > end_)
+            refuse();
+        if (at_ + n <= frame_.size())
             return;
-        (end_ < frame_.size() ? out_.malformed : out_.truncated) = true;
+        out_.truncated = true;
         throw stop{};
     }
     void take(std::size_t n) {
@@ -129,7 +131,7 @@ class reference_parser {
                 refuse();
             const unsigned length = u16(4);
             unsigned next = u8(6);
-            if (length != 0)
+            if (length != 0 || next != 0) // else a jumbogram
                 bound(40 + length);
             take(40);
             out_.transport = static_cast<noria::ip_protocol>(next);

@@ -12,6 +12,7 @@ std::span<const std::byte> bytes_of(const unsigned char (&bytes)[Size]) {
 
 static_assert(noria::is_vlan(noria::ethertype::vlan) && noria::is_vlan(noria::ethertype::service_vlan));
 static_assert(!noria::is_vlan(noria::ethertype::ipv4));
+static_assert(static_cast<int>(noria::ethertype::arp) == 0x0806);
 
 TEST(Ethernet, ReadsAFrameWithATag) {
     const unsigned char frame[] = {0x01, 0x00, 0x5e, 0x00, 0x00, 0xfb,  // destination: a group

@@ -22,6 +22,8 @@ static_assert(with(0x8000).header_length() == 8);
 static_assert(with(0x2000).header_length() == 8);
 static_assert(with(0x1000).header_length() == 8);
 static_assert(with(0x3001).version() == 1, "PPTP's");
+static_assert(with(0xfffc).version() == 4, "all three bits count");
+static_assert(noria::gre_header::has_routing == 0x4000, "bit 1 of RFC 1701");
 static_assert(static_cast<int>(noria::ethertype::ethernet) == 0x6558);
 
 } // namespace

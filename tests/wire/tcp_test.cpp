@@ -5,6 +5,17 @@
 
 namespace {
 
+// From the least bit up: FIN, SYN, RST, PSH, ACK, URG, ECE, CWR.
+TEST(Tcp, FlagsAreOneBitEach) {
+    using header = noria::tcp_header;
+    int bit = 1;
+    for (const int flag : {header::fin, header::syn, header::rst, header::psh, header::ack, header::urg,
+                           header::ece, header::cwr}) {
+        EXPECT_EQ(flag, bit);
+        bit *= 2;
+    }
+}
+
 TEST(Tcp, ReadsAHeader) {
     const unsigned char bytes[] = {0xc0, 0x01, 0x01, 0xbb, 0x01, 0x02, 0x03, 0x04, 0xa1, 0xa2,
                                    0xa3, 0xa4, 0xa0, 0x12, 0xfa, 0xf0, 0x12, 0x34, 0x00, 0x07};

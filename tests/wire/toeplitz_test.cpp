@@ -125,6 +125,7 @@ TEST(ToeplitzDeathTest, RefusesAShortKeyAndALongInput) {
     const noria::toeplitz_hasher hasher;
     EXPECT_DEATH(noria::toeplitz_hasher{short_key}, "40 bytes");
     EXPECT_DEATH((void)hasher(long_input), "36 bytes");
+    EXPECT_DEATH((void)hasher.together<1>({long_input.data()}, long_input.size()), "36 bytes");
     EXPECT_DEATH((void)noria::toeplitz_bitwise(short_key, long_input), "four bytes longer");
 }
 #endif

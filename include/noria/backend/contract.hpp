@@ -86,6 +86,9 @@ struct receive_setup {
     // How many can be written before any is read: a device with room for fewer would have to stop or lose
     // some. It answers with what it has room for.
     std::uint64_t completions = 0;
+    // per_packet: no post is shorter. For devices that are told once, and not with each post, how far they
+    // may write.
+    std::uint32_t buffer_bytes = 0;
 };
 
 // Says with static member constants what kind of device it is:

@@ -18,13 +18,33 @@ namespace noria::inline NORIA_ABI {
 // A piece of a packet for the device to send. The pieces of a packet are posted one behind the other, with
 // the same id, and the last one says so.
 struct transmit_post {
-    enum flag : std::uint32_t { end_of_packet = 1u << 0 };
+    enum flag : std::uint32_t {
+        end_of_packet = 1u << 0,
+
+        // What the device is to do with the packet on its way out: in its first post, and only what the
+        // device has said that it does (transmit_setup::offloads).
+        insert_vlan = 1u << 1,   // a tag with `vlan` goes in behind the addresses
+        fill_checksum = 1u << 2, // the sum of all from `transport_header` on, and of what is in the field
+                                 // already, goes into the field at `checksum_field` behind there
+        segment = 1u << 3,       // it is cut into frames of `segment_bytes` payload each, headers before all
+        ipv6 = 1u << 4           // what the header at `network_header` is; else IPv4
+    };
+    static constexpr std::uint32_t all_offloads =
+        std::uint32_t{insert_vlan} | std::uint32_t{fill_checksum} | std::uint32_t{segment};
 
     std::uint64_t iova = 0;
     std::uint32_t id = 0;           // what its reports will call the packet
     std::uint32_t length = 0;       // bytes of this piece
     std::uint32_t packet_bytes = 0; // of the whole packet
     std::uint32_t flags = 0;        // the top bit belongs to the ring it goes through
+
+    // Of the first post, for what its flags ask. Offsets are from the first byte of the packet.
+    std::uint16_t vlan = 0;
+    std::uint16_t network_header = 0;
+    std::uint16_t transport_header = 0;
+    std::uint16_t checksum_field = 0; // from transport_header: 16 is TCP's, 6 is UDP's
+    std::uint16_t header_bytes = 0;   // segment: what goes before each payload
+    std::uint16_t segment_bytes = 0;
 };
 
 // What became of a packet. That it was sent and that its memory is free are two things: a device that copies
@@ -54,10 +74,13 @@ struct descriptor_traits<transmit_report> {
 struct transmit_setup {
     std::uint32_t descriptors = 0; // how many pieces can be posted and not reported at once
     std::uint32_t most_pieces = 0; // of one packet; asked for: as many as a packet can have
+    // In the answer only: what the device does with packets on their way out, flags of transmit_post. What is
+    // not there is not asked of it.
+    std::uint32_t offloads = 0;
 };
 
 // Takes up its sizes. Requires: configure_transmit(const transmit_setup&) -> result<transmit_setup>,
-// noexcept, with what it will really do: no more than it was asked for.
+// noexcept, with what it will really do: no more pieces and descriptors than it was asked for.
 template <class Backend>
 concept configures_transmit = requires(Backend& backend, const transmit_setup& setup) {
     { backend.configure_transmit(setup) } noexcept -> std::same_as<result<transmit_setup>>;

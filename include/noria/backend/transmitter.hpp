@@ -50,14 +50,13 @@ class transmitter {
             return make_error(std::errc::invalid_argument,
                               "the loopback device has between 1 and 2^20 descriptors, and sends packets of "
                               "at least one piece");
-        setup_ = {.descriptors = wanted.descriptors,
-                  .most_pieces = wanted.most_pieces < pieces_ ? wanted.most_pieces : pieces_};
         links_ = links::make(wanted.descriptors, 2 * wanted.descriptors);
         if (!links_)
             return make_error(std::errc::not_enough_memory,
                               "the system has no memory for the device's rings");
         waiting_count_ = held_ = 0;
-        return setup_;
+        return transmit_setup{.descriptors = wanted.descriptors,
+                              .most_pieces = wanted.most_pieces < pieces_ ? wanted.most_pieces : pieces_};
     }
 
     [[nodiscard]] std::uint32_t transmit(std::span<const transmit_post> posts) noexcept {
@@ -167,7 +166,6 @@ class transmitter {
     std::uint32_t pieces_;
     fault_dice of_queue_;
     fault_dice of_wire_;
-    transmit_setup setup_;
     owned<links> links_;
 
     std::uint32_t held_ = 0; // posts of the packet being sent

@@ -21,7 +21,7 @@ struct parsed_headers {
     ethertype network{};     // what Ethernet carries, behind its tags
     ip_protocol transport{}; // what IP carries, behind its extension headers; of meaning if network is an IP
     std::uint8_t vlan_tags = 0;
-    bool truncated = false; // the bytes end inside a header
+    bool truncated = false; // the bytes end inside a header: of more bytes, more might be understood
     bool malformed = false; // a header contradicts itself, or runs past the end of its datagram
     bool fragment = false;  // a piece of an IP datagram; only the first piece has a transport_offset
 
@@ -54,7 +54,10 @@ class flat_frame {
     explicit flat_frame(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
     [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
     [[nodiscard]] const std::byte* header(std::size_t offset, std::span<std::byte>) const noexcept {
-        return bytes_.data() + offset;
+        const std::byte* const here = bytes_.data() + offset;
+        if (here == nullptr)
+            __builtin_unreachable(); // spares a second test behind present()
+        return here;
     }
 
   private:
@@ -64,28 +67,36 @@ class flat_frame {
 // Walks over one frame. Each step looks at one header, and nothing is read that was not first found to lie
 // before end_, which only moves towards the start. Frame requires size() and header(offset, scratch), which
 // gives the address of the scratch.size() bytes there, in the scratch if they lie nowhere in one piece.
+// What is found is written straight to where the caller wants it: a copy would load in one piece what was
+// just stored in small ones, for which a processor waits until the stores are done, as long as the whole
+// walk.
 template <class Frame>
 class header_walk {
   public:
-    explicit header_walk(const Frame& frame) noexcept : frame_(frame), end_(frame.size()) {}
+    // `found` is as parsed_headers begin.
+    header_walk(const Frame& frame, parsed_headers& found) noexcept
+        : frame_(frame), end_(frame.size()), found_(found) {}
 
     // Goes on in the payload of `outer`, and no further than its datagram.
-    header_walk(const Frame& frame, const parsed_headers& outer) noexcept : header_walk(frame) {
-        at_ = found_.payload_offset = outer.payload_offset;
-        if (outer.datagram_end != 0 && outer.datagram_end < end_)
-            end_ = outer.datagram_end;
+    header_walk(const Frame& frame, const parsed_headers& outer, parsed_headers& found) noexcept
+        : header_walk(frame, found) {
+        at_ = outer.payload_offset;
+        if (outer.datagram_end != 0) {
+            outer_end_ = outer.datagram_end;
+            end_ = outer_end_ < end_ ? outer_end_ : end_;
+        }
     }
 
-    // What is found from here on. Nothing more, where a header before was not whole.
-    [[nodiscard]] parsed_headers from_ethernet() noexcept {
+    // Finds what is from here on, and ends the walk. Nothing more, where a header before was not whole.
+    void from_ethernet() noexcept {
         if (!found_.truncated && !found_.malformed)
             ethernet();
-        return result();
+        finish();
     }
-    [[nodiscard]] parsed_headers from_network(ethertype type) noexcept {
+    void from_network(ethertype type) noexcept {
         if (!found_.truncated && !found_.malformed)
             network(type);
-        return result();
+        finish();
     }
 
     // The header here; null if it is not there. Stays until the next look.
@@ -101,8 +112,14 @@ class header_walk {
         if (!present(bytes))
             return false;
         at_ += bytes;
-        found_.payload_offset = offset(at_);
         return true;
+    }
+    // The header here, and past it.
+    template <class Header>
+    [[nodiscard]] const Header* take() noexcept {
+        const Header* const header = peek<Header>();
+        at_ += header != nullptr ? sizeof(Header) : 0;
+        return header;
     }
 
   private:
@@ -121,34 +138,37 @@ class header_walk {
     [[nodiscard]] bool present(std::size_t bytes) noexcept {
         if (end_ - at_ >= bytes)
             return true;
-        (end_ < frame_.size() ? found_.malformed : found_.truncated) = true;
+        const bool past_datagram =
+            outer_end_ - at_ < bytes || (found_.datagram_end != 0 && found_.datagram_end - at_ < bytes);
+        (past_datagram ? found_.malformed : found_.truncated) = true;
         return false;
     }
     // A datagram ends where it says, not where the frame does: what follows is padding.
     void end_after(std::size_t bytes) noexcept {
         found_.datagram_end = static_cast<std::uint32_t>(at_ + bytes);
-        if (bytes < end_ - at_)
-            end_ = at_ + bytes;
+        end_ = at_ + bytes < end_ ? at_ + bytes : end_;
     }
 
-    [[nodiscard]] parsed_headers result() noexcept {
+    void finish() noexcept {
+        found_.payload_offset = offset(at_);
         found_.header_length = found_.truncated ? offset(frame_.size()) : found_.payload_offset;
-        return found_;
     }
 
     void ethernet() noexcept {
-        const auto* header = peek<ethernet_header>();
-        if (header == nullptr || !skip(sizeof *header))
+        const auto* header = take<ethernet_header>();
+        if (header == nullptr)
             return;
-        found_.network = header->type;
-        while (is_vlan(found_.network) && found_.vlan_tags < max_vlan_tags) {
-            const auto* tag = peek<vlan_tag>();
-            if (tag == nullptr || !skip(sizeof *tag))
+        ethertype type = header->type;
+        for (std::uint8_t tags = 0; is_vlan(type) && tags != max_vlan_tags; found_.vlan_tags = tags) {
+            const auto* tag = take<vlan_tag>();
+            if (tag == nullptr) {
+                found_.network = type;
                 return;
-            found_.network = tag->type;
-            ++found_.vlan_tags;
+            }
+            type = tag->type;
+            ++tags;
         }
-        network(found_.network);
+        network(type);
     }
 
     void network(ethertype type) noexcept {
@@ -175,7 +195,7 @@ class header_walk {
         found_.transport = header->protocol;
         found_.fragment = header->is_fragment();
         if (header->fragment_offset() == 0)
-            transport();
+            transport(header->protocol);
     }
 
     void ipv6() noexcept {
@@ -186,7 +206,8 @@ class header_walk {
             found_.malformed = true;
             return;
         }
-        if (header->payload_length != 0)
+        // A jumbogram tells its length in an option; another that says 0 is as long as that.
+        if (header->payload_length != 0 || header->next_header != ip_protocol::hop_by_hop)
             end_after(sizeof *header + header->payload_length);
         if (!skip(sizeof *header))
             return;
@@ -195,7 +216,7 @@ class header_walk {
             if (count == max_ipv6_extensions || !ipv6_extension_header())
                 return;
         if (found_.transport != ip_protocol::no_next_header)
-            transport();
+            transport(found_.transport);
     }
 
     [[nodiscard]] static constexpr bool is_extension(ip_protocol protocol) noexcept {
@@ -207,8 +228,8 @@ class header_walk {
     // False where there is nothing to go on with.
     [[nodiscard]] bool ipv6_extension_header() noexcept {
         if (found_.transport == ip_protocol::fragment) {
-            const auto* header = peek<ipv6_fragment>();
-            if (header == nullptr || !skip(sizeof *header))
+            const auto* header = take<ipv6_fragment>();
+            if (header == nullptr)
                 return false;
             found_.transport = header->next_header;
             found_.fragment = found_.fragment || header->is_fragment();
@@ -221,9 +242,9 @@ class header_walk {
         return true;
     }
 
-    void transport() noexcept {
+    void transport(ip_protocol protocol) noexcept {
         found_.transport_offset = offset(at_);
-        switch (found_.transport) {
+        switch (protocol) {
         case ip_protocol::tcp:
             if (const auto* header = peek<tcp_header>(); header == nullptr)
                 break;
@@ -246,8 +267,9 @@ class header_walk {
 
     Frame frame_;
     std::size_t at_ = 0;
-    std::size_t end_;
-    parsed_headers found_;
+    std::size_t end_; // of what may be looked at
+    std::size_t outer_end_ = ~std::size_t{0};
+    parsed_headers& found_;
     std::array<std::byte, longest_look> scratch_;
 };
 
@@ -256,10 +278,12 @@ class header_walk {
 // Finds Ethernet, up to two VLAN tags, IPv4 with options or IPv6 with up to eight extension headers, and TCP,
 // UDP or ICMP. What a tunnel carries is found by parse_tunnel. `frame` starts at the Ethernet header and may
 // be the first part of a frame only: 256 bytes hold the headers of all ordinary ones. Never reads outside of
-// it, whatever the bytes say; checks no checksum. Thread: any. Cost: one look at each header, at most 13 of
-// them; allocates nothing.
+// it, whatever the bytes say; checks no checksum, and not the length in UDP. Thread: any. Cost: one look at
+// each header, at most 13 of them; allocates nothing.
 [[nodiscard]] inline parsed_headers parse_headers(std::span<const std::byte> frame) noexcept {
-    return detail::header_walk(detail::flat_frame(frame)).from_ethernet();
+    parsed_headers found;
+    detail::header_walk(detail::flat_frame(frame), found).from_ethernet();
+    return found;
 }
 
 } // namespace noria::inline NORIA_ABI

@@ -50,10 +50,17 @@ class packet_frame {
 [[nodiscard]] inline parsed_packet parse_packet(packet& of) noexcept {
     const detail::packet_frame frame(of);
     parsed_packet found;
-    found.outer = parse_headers(of.linear());
-    if (found.outer.truncated && !of.is_linear())
-        found.outer = detail::header_walk(frame).from_ethernet();
-    found.tunnel = detail::walk_tunnel(frame, found.outer);
+    detail::header_walk(detail::flat_frame(of.linear()), found.outer).from_ethernet();
+    if (!found.outer.truncated || of.is_linear()) {
+        detail::walk_tunnel(detail::flat_frame(of.linear()), found.outer, found.tunnel);
+    } else {
+        found.outer = {};
+        detail::header_walk(frame, found.outer).from_ethernet();
+    }
+    if (!of.is_linear() && (found.tunnel.kind == tunnel_kind::none || found.tunnel.inner.truncated)) {
+        found.tunnel = {};
+        detail::walk_tunnel(frame, found.outer, found.tunnel);
+    }
     found.pulled = may_pull(of, found.payload_offset());
     return found;
 }

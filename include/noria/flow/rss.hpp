@@ -64,6 +64,9 @@ inline void rss_hash_burst(const toeplitz_hasher& hasher, std::span<const flow_t
                            std::span<std::uint32_t> hashes) noexcept {
     NORIA_EXPECTS(hashes.size() == tuples.size(), "a burst of hashes has a place for each tuple");
     std::size_t i = 0;
+    if constexpr (toeplitz_hasher::multiplies)
+        for (; i != tuples.size(); ++i)
+            hashes[i] = hasher(tuples[i].view());
     while (i < tuples.size()) {
         const std::size_t size = tuples[i].size;
         if (tuples.size() - i >= 4 && tuples[i + 1].size == size && tuples[i + 2].size == size &&

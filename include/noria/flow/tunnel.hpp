@@ -36,42 +36,43 @@ template <class Frame>
                    ->destination_port == vxlan_port;
 }
 
+// `found` is as tunnel_headers begin.
 template <class Frame>
-[[nodiscard]] inline tunnel_headers walk_tunnel(const Frame& frame, const parsed_headers& outer) noexcept {
-    tunnel_headers found;
+inline void walk_tunnel(const Frame& frame, const parsed_headers& outer, tunnel_headers& found) noexcept {
     // What is in a fragment is whole only when all are back together.
-    if (outer.transport_offset == 0 || outer.fragment)
-        return found;
-    header_walk walk(frame, outer);
+    if (outer.fragment)
+        return;
+    header_walk walk(frame, outer, found.inner);
     switch (outer.transport) {
     case ip_protocol::ipv4:
-        return {tunnel_kind::ip_in_ip, 0, walk.from_network(ethertype::ipv4)};
+        found.kind = tunnel_kind::ip_in_ip;
+        return walk.from_network(ethertype::ipv4);
     case ip_protocol::ipv6:
-        return {tunnel_kind::ip_in_ip, 0, walk.from_network(ethertype::ipv6)};
+        found.kind = tunnel_kind::ip_in_ip;
+        return walk.from_network(ethertype::ipv6);
     case ip_protocol::gre: {
         ethertype carried{};
         if (const auto* header = walk.template peek<gre_header>()) {
             if (header->version() != 0 || (header->flags & gre_header::has_routing) != 0)
-                return found;
+                return;
             carried = header->type;
             static_cast<void>(walk.skip(header->header_length()));
         }
-        return {tunnel_kind::gre, 0,
-                carried == ethertype::ethernet ? walk.from_ethernet() : walk.from_network(carried)};
+        found.kind = tunnel_kind::gre;
+        return carried == ethertype::ethernet ? walk.from_ethernet() : walk.from_network(carried);
     }
-    case ip_protocol::udp: {
+    case ip_protocol::udp:
         if (!is_vxlan(frame, outer))
-            return found;
-        if (const auto* header = walk.template peek<vxlan_header>()) {
+            return;
+        if (const auto* header = walk.template take<vxlan_header>()) {
             if (!header->valid())
-                return found;
+                return;
             found.vxlan_id = header->id();
-            static_cast<void>(walk.skip(sizeof *header));
         }
-        return {tunnel_kind::vxlan, found.vxlan_id, walk.from_ethernet()};
-    }
+        found.kind = tunnel_kind::vxlan;
+        return walk.from_ethernet();
     default:
-        return found;
+        return;
     }
 }
 
@@ -84,7 +85,9 @@ template <class Frame>
 [[nodiscard]] inline tunnel_headers parse_tunnel(std::span<const std::byte> frame,
                                                  const parsed_headers& outer) noexcept {
     NORIA_EXPECTS(outer.payload_offset <= frame.size(), "these headers were parsed from another frame");
-    return detail::walk_tunnel(detail::flat_frame(frame), outer);
+    tunnel_headers found;
+    detail::walk_tunnel(detail::flat_frame(frame), outer, found);
+    return found;
 }
 
 } // namespace noria::inline NORIA_ABI

@@ -21,7 +21,10 @@ class [[nodiscard]] packet_ptr {
         packet_ptr(std::move(other)).swap(*this);
         return *this;
     }
-    ~packet_ptr() { free(drop_reason::not_specified); }
+    ~packet_ptr() {
+        if (owned_ != nullptr) // here, where the compiler can see that what was moved away is null
+            free(drop_reason::not_specified);
+    }
 
     // Gives the packet back and says why: `consumed` when it did what it came for. Without a call the
     // destructor frees it as `not_specified`, which counts as a drop.

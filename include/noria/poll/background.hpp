@@ -104,12 +104,14 @@ class basic_poll_background<Poller, Sync>::side {
         return me_ != background_drives && drives() && of_.poller_.arm(waker);
     }
     bool disarm() noexcept {
+        const std::uintptr_t other = me_ ^ background_drives;
         std::uintptr_t before = of_.word_.load(std::memory_order_relaxed);
-        while ((before & background_drives) != me_)
-            if (of_.word_.compare_exchange_weak(before, me_ ^ background_drives, std::memory_order_relaxed,
+        while ((before & background_drives) == other && before != other)
+            if (of_.word_.compare_exchange_weak(before, other, std::memory_order_relaxed,
                                                 std::memory_order_relaxed))
                 return true;
-        return of_.poller_.disarm(); // false too where it was the word that was armed
+        // False too where it was the word that was armed.
+        return (before & background_drives) == me_ && of_.poller_.disarm();
     }
 
   private:

@@ -125,8 +125,8 @@ class basic_backlog {
         return dequeued_.load(std::memory_order_acquire);
     }
 
-    // Packets that wait in the input. With several senders, at the moment when they push, it may be wrong by
-    // as many as they are.
+    // Packets that wait in the input. With several senders it may be too small for a while: one that was held
+    // up in its push says an old number, which stands until the next push.
     [[nodiscard]] std::uint32_t input_length() const noexcept {
         const std::uint32_t taken = taken_.load(std::memory_order_relaxed);
         const std::uint32_t length = latest_.load(std::memory_order_relaxed) - taken;
@@ -195,7 +195,7 @@ class basic_backlog {
     poll_waker waker_{};
 
     alignas(thread_gap) atomic<std::uint32_t> armed_{1}; // written by senders, mostly
-    atomic<std::uint32_t> latest_;                       // the last tail, but for races
+    atomic<std::uint32_t> latest_;                       // the last tail, see input_length()
     atomic<std::uint64_t> dropped_{0};
     atomic<std::uint64_t> received_rps_{0};
 

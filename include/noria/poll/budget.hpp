@@ -11,7 +11,7 @@ namespace noria::inline NORIA_ABI {
 // net.core.netdev_budget, dev_weight and two ticks of 1 ms.
 struct poll_budget {
     std::uint32_t packets = 300;
-    std::uint32_t weight = 64; // the most one instance may take before the next has its turn
+    std::uint32_t weight = 64; // the most an instance without a weight of its own takes in a turn
     nanoseconds time = 2'000'000;
 
     // The end-of-cycle rule. It is asked after an instance ran, never before and never in the middle: every

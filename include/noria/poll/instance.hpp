@@ -40,19 +40,21 @@ struct poll_turn {
 //   disabled    not to be polled
 //   parked      and out of the poller's hands, which is what disable() waits for
 //
-// Memory: one word of state and two pointers beside the poll_ref. Idle instances cost nobody anything.
-// Precondition of its end: disabled, or idle with nobody left who might schedule it.
+// Memory: two words and two pointers beside the poll_ref. Idle instances cost nobody anything.
+// Precondition of its end: idle or disabled, and nobody is left who might schedule it.
 template <class Sync = std_sync>
 class basic_poll_instance {
   public:
     using inbox_type = basic_poll_inbox<basic_poll_instance, Sync>;
 
-    // Idle and enabled. Precondition: the source and the poller outlive it.
+    // Idle and enabled. `weight`: the most packets it takes in a turn; 0: as its poller's budget says.
+    // Precondition: the source and the poller outlive it.
     template <class Poller>
         requires requires(Poller& loop) {
             { loop.inbox() } noexcept -> std::same_as<inbox_type&>;
         }
-    basic_poll_instance(Poller& loop, poll_ref source) noexcept : source_(source), home_(&loop.inbox()) {}
+    basic_poll_instance(Poller& loop, poll_ref source, std::uint32_t weight = 0) noexcept
+        : source_(source), home_(&loop.inbox()), weight_(weight) {}
     basic_poll_instance(const basic_poll_instance&) = delete;
     basic_poll_instance& operator=(const basic_poll_instance&) = delete;
     ~basic_poll_instance() {
@@ -61,8 +63,8 @@ class basic_poll_instance {
 
     // Asks for a turn. All that happened before is seen in a poll that begins later: the one it waits for
     // already, or one more if it is being polled. While disabled, the call is remembered until enable().
-    // Thread: any, also inside its own poll and rearm. Progress: wait-free where it was called already, else
-    // lock-free. Cost: one atomic instruction, and a second one that brings an idle instance to its poller.
+    // Thread: any, also inside its own poll and rearm. Progress: lock-free. Cost: one atomic instruction, and
+    // a second one that brings an idle instance to its poller, and what its sleep costs to wake.
     void schedule() noexcept {
         // release: partners are the exchanges in begin(): the poll sees what was written before the call.
         // acquire: partners are finish() and enable(), after which the instance is the caller's.
@@ -128,6 +130,8 @@ class basic_poll_instance {
 
     // ---- for those who drive: pollers, and busy_poll ----
 
+    [[nodiscard]] std::uint32_t weight() const noexcept { return weight_; }
+
     // Where its next turn is to be.
     [[nodiscard]] inbox_type& home() const noexcept {
         // Partner: the store in move_to().
@@ -138,8 +142,8 @@ class basic_poll_instance {
     [[nodiscard]] bool try_take() noexcept {
         std::uint32_t idle_state = 0;
         // acquire: partners are finish() and enable().
-        return state_.compare_exchange_weak(idle_state, polling, std::memory_order_acquire,
-                                            std::memory_order_relaxed);
+        return state_.compare_exchange_strong(idle_state, polling, std::memory_order_acquire,
+                                              std::memory_order_relaxed);
     }
 
     // One turn of at most `weight` packets. Precondition: the caller has it, out of its inbox or by
@@ -209,6 +213,7 @@ class basic_poll_instance {
     poll_ref source_;
     typename Sync::template atomic<inbox_type*> home_;
     typename Sync::template atomic<std::uint32_t> state_{0};
+    const std::uint32_t weight_;
 };
 
 using poll_instance = basic_poll_instance<>;

@@ -36,7 +36,7 @@ class static_moderation {
 struct moderation_options {
     std::array<nanoseconds, 5> intervals{1'000, 8'000, 64'000, 128'000, 256'000}; // ascending
     std::uint32_t events = 64;                                                    // to a sample
-    std::uint32_t noise = 10;       // percent; smaller differences between samples say nothing
+    std::uint32_t noise = 10;       // percent; differences of no more between samples say nothing
     nanoseconds pause = 10'000'000; // without an event: nothing is going on
 };
 

@@ -23,7 +23,7 @@ struct poll_report {
     friend bool operator==(const poll_report&, const poll_report&) noexcept = default;
 };
 
-// Gives scheduled instances turns, in order, each of at most one weight, as Linux's NAPI does. An instance
+// Gives scheduled instances turns, in order, each of at most its weight, as Linux's NAPI does. An instance
 // that used its whole weight goes to the tail of the list and is not rearmed; one that used less is done,
 // leaves the list and is rearmed, unless rearm says that work slipped in: then it goes to the tail as well.
 // One difference: Linux keeps those at the tail for its next cycle, here their turn comes again while the
@@ -47,6 +47,11 @@ class basic_poller {
     }
     basic_poller(const basic_poller&) = delete;
     basic_poller& operator=(const basic_poller&) = delete;
+    ~basic_poller() {
+        NORIA_EXPECTS(!pending(),
+                      "an instance waits here for its turn: disable it, or drive the poller on until "
+                      "what has moved was passed on, before it goes");
+    }
 
     // How many wait for a turn, or have one.
     [[nodiscard]] std::size_t scheduled() noexcept {
@@ -131,7 +136,7 @@ class basic_poller {
         poll_turn turn{0, poll_fate::skipped};
         if (inbox_type& home = instance.home(); &home == &inbox_) {
             turning_ = &instance;
-            turn = instance.turn(budget_.weight);
+            turn = instance.turn(instance.weight() != 0 ? instance.weight() : budget_.weight);
             turning_ = nullptr;
         } else {
             home.push(instance); // it has moved

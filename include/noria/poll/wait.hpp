@@ -23,7 +23,7 @@ namespace noria::inline NORIA_ABI {
 
 // Sleeps until something is scheduled with the poller. Sleep is that of the notifier: futex or eventfd.
 // Thread: the poller's. It outlives all who may schedule. Cost: nothing for those who schedule while the
-// poller is awake; one system call to wake it and one to sleep.
+// poller is awake; one system call to wake it and one to sleep, two with an eventfd.
 template <class Sync, class Sleep>
 class basic_poll_sleep {
   public:
@@ -41,12 +41,12 @@ class basic_poll_sleep {
             if (!prepare(loop))
                 return;
             bell_.sleep();
-        } while (finish(loop));
+        } while (get_up(loop));
     }
 
     // The two halves of that, for a loop that waits for more than this: prepare, wait for fd() or for
     // anything else, finish. Prepare says false if there is something to do already: then do not wait, and do
-    // not finish. Finish says true if there is still nothing.
+    // not finish. Finish says true if there is still nothing. Cost: with an eventfd, finish is a system call.
     template <class Poller>
     [[nodiscard]] bool prepare(Poller& loop) noexcept {
         bell_.announce();
@@ -57,11 +57,11 @@ class basic_poll_sleep {
     }
     template <class Poller>
     bool finish(Poller& loop) noexcept {
-        const bool nothing = loop.disarm();
-        bell_.withdraw();
+        const bool nothing = get_up(loop);
+        // Also when there is nothing: who woke us the time before may ring as late as now, and what nobody
+        // reads makes fd() readable for ever.
         if constexpr (requires { bell_.sleeper().acknowledge(); })
-            if (!nothing)
-                bell_.sleeper().acknowledge();
+            bell_.sleeper().acknowledge();
         return nothing;
     }
 
@@ -74,6 +74,13 @@ class basic_poll_sleep {
 
   private:
     using bell = basic_notifier<Sync, Sleep>;
+
+    template <class Poller>
+    bool get_up(Poller& loop) noexcept {
+        const bool nothing = loop.disarm();
+        bell_.withdraw();
+        return nothing;
+    }
 
     bell bell_;
     const poll_waker waker_{[](void* rung) noexcept { static_cast<bell*>(rung)->notify(); }, &bell_};

@@ -18,17 +18,17 @@ class fresh_buffers {
     static constexpr buffer_model model = buffer_model::per_packet;
 
     [[nodiscard]] static page_plan plan(const rx_options& options, bool attaches) noexcept {
-        const receive_geometry& cut = options.geometry;
-        const std::uint32_t bytes =
-            round_up(cut.headroom + options.frame_bytes + cut.tail_overhead, std::uint32_t{cache_line});
-        return {bytes, std::uint64_t{options.descriptors} + (attaches ? options.packets : 0u)};
+        return {page_bytes_for(options),
+                std::uint64_t{options.descriptors} + (attaches ? options.packets : 0u)};
     }
     [[nodiscard]] static receive_setup setup(const rx_options& options) noexcept {
         return {.descriptors = options.descriptors,
                 .strides = {},
                 .posts_per_work_buffer = 1,
                 .frame_offset = 0,
-                .completions = options.descriptors};
+                .completions = options.descriptors,
+                .buffer_bytes =
+                    page_bytes_for(options) - options.geometry.headroom - options.geometry.tail_overhead};
     }
 
     [[nodiscard]] static result<fresh_buffers> create(page_pool& pages, const rx_options& options) noexcept {
@@ -135,6 +135,10 @@ class fresh_buffers {
         : pages_(&pages), slots_(std::move(slots)), headroom_(cut.headroom),
           tail_overhead_(cut.tail_overhead) {}
 
+    [[nodiscard]] static std::uint32_t page_bytes_for(const rx_options& options) noexcept {
+        const receive_geometry& cut = options.geometry;
+        return round_up(cut.headroom + options.frame_bytes + cut.tail_overhead, std::uint32_t{cache_line});
+    }
     [[nodiscard]] std::uint32_t room_in(const page& under) const noexcept {
         return under.size() - headroom_ - tail_overhead_;
     }

@@ -30,7 +30,8 @@ class half_pages {
                 .strides = {},
                 .posts_per_work_buffer = 1,
                 .frame_offset = 0,
-                .completions = options.descriptors};
+                .completions = options.descriptors,
+                .buffer_bytes = room_in(options.geometry)};
     }
 
     [[nodiscard]] static result<half_pages> create(page_pool& pages, const rx_options& options) noexcept {

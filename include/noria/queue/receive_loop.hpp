@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "noria/packet/heads.hpp"
@@ -36,18 +37,28 @@ struct stage_counters {
 
 namespace detail {
 
-// Which stages a type has, whether right or not.
+template <class Address>
+concept of_function =
+    std::is_member_function_pointer_v<Address> || std::is_function_v<std::remove_pointer_t<Address>>;
+
+// Which stages a type has, whether right or not: a filter with one argument too few would be no filter, and
+// nobody would notice. Overloaded ones and templates have no address, and are asked by a call.
 template <class Stages>
-concept has_early =
-    requires(Stages& of, std::span<std::byte> first, const frame& all) { of.early(first, all); };
+concept has_early = requires {
+    requires of_function<decltype(&Stages::early)>;
+} || requires(Stages& of, std::span<std::byte> first, const frame& all) { of.early(first, all); };
 template <class Stages>
-concept has_send_back = requires(Stages& of, packet_ptr& packet) { of.send_back(packet); };
+concept has_send_back = requires { requires of_function<decltype(&Stages::send_back)>; } ||
+                        requires(Stages& of, packet_ptr& packet) { of.send_back(packet); };
 template <class Stages>
-concept has_redirect = requires(Stages& of) { of.redirect(packet_ptr()); };
+concept has_redirect = requires { requires of_function<decltype(&Stages::redirect)>; } ||
+                       requires(Stages& of) { of.redirect(packet_ptr()); };
 template <class Stages>
-concept has_flow = requires(Stages& of) { of.flow(packet_ptr()); };
+concept has_flow = requires { requires of_function<decltype(&Stages::flow)>; } ||
+                   requires(Stages& of) { of.flow(packet_ptr()); };
 template <class Stages>
-concept has_tap = requires(Stages& of) { of.tap(packet_ptr()); };
+concept has_tap = requires { requires of_function<decltype(&Stages::tap)>; } ||
+                  requires(Stages& of) { of.tap(packet_ptr()); };
 
 } // namespace detail
 

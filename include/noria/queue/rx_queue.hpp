@@ -22,6 +22,7 @@
 #include "noria/queue/shortage.hpp"
 #include "noria/queue/supply.hpp"
 #include "noria/stats/drop_reason.hpp"
+#include "noria/stats/ledger.hpp"
 
 namespace noria::inline NORIA_ABI {
 
@@ -30,6 +31,7 @@ namespace noria::inline NORIA_ABI {
 //   buff_alloc_err = held_back + holes + frames dropped with no_memory
 //   oversize       = frames dropped with packet_too_big
 struct receive_counters {
+    std::uint64_t frames = 0;         // that the device gave whole, whatever became of them
     std::uint64_t delivered = 0;      // packets handed to the consumer
     std::uint64_t bytes = 0;          // in them
     std::uint64_t fillers = 0;        // completions that only use up strides,
@@ -122,6 +124,16 @@ class rx_queue {
 
     [[nodiscard]] const receive_counters& counters() const noexcept { return body_->counters; }
     [[nodiscard]] const drop_histogram& drops() const noexcept { return body_->drops; }
+    // The owner. What became of the frames that the device gave whole: closes between two polls, and whenever
+    // the consumer is called. For other threads, publish it once a poll (stats/published.hpp).
+    [[nodiscard]] loss_ledger ledger() const noexcept {
+        loss_ledger now;
+        now.offered = counters().frames;
+        now.delivered = counters().delivered;
+        now.held = body_->waiting ? 1 : 0;
+        now.add_drops(body_->drops);
+        return now;
+    }
     [[nodiscard]] const dma_counters& dma() const noexcept { return body_->dma->counters(); }
 
     // The owner. Packets alive; and the bytes they keep from the device: whole pages, as long as one byte is
@@ -322,6 +334,7 @@ class rx_queue {
             supply::model == buffer_model::striding || (now.flags & completion::end_of_packet) != 0;
         if (!whole)
             return true;
+        ++q.counters.frames;
         if (q.gathered.length() > q.longest)
             q.gathered.spoil(drop_reason::packet_too_big);
         q.gathered.describe(now);

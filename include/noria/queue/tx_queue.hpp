@@ -18,6 +18,7 @@
 #include "noria/queue/byte_limit.hpp"
 #include "noria/queue/few_pieces.hpp"
 #include "noria/queue/in_flight.hpp"
+#include "noria/queue/offload.hpp"
 #include "noria/stats/drop_reason.hpp"
 #include "noria/stats/ledger.hpp"
 
@@ -94,6 +95,7 @@ class tx_queue {
                               "the system has no memory for the queue's bookkeeping");
         body& q = *queue.body_;
         q.most_pieces = has.most_pieces;
+        q.offloads = has.offloads;
         q.free = q.descriptors = has.descriptors;
         q.stop_below = static_cast<std::uint32_t>(stop_below);
         q.wake_at = static_cast<std::uint32_t>(wake_at);
@@ -110,15 +112,18 @@ class tx_queue {
 
     // Takes packets from the front, in order, and posts them to the device. The number taken: their places
     // are empty, they are sent off, or kept for lack of memory, or dropped for a reason. The others are still
-    // the caller's, with the same bytes (the first perhaps in fewer pieces): the queue has stopped, or the
-    // device took no more. One doorbell for up to 64 descriptors. Precondition: no place is empty, all bytes
-    // are in regions the queue knows. O(pieces), and O(bytes) where a packet has too many of them.
+    // the caller's, with the same bytes (perhaps in fewer pieces, or with a checksum or a tag filled in): the
+    // queue has stopped, or keeps a packet, or the device took no more. What a packet wants filled in
+    // (queue/offload.hpp) the device does, or this. One doorbell for up to 64 descriptors. Precondition: no
+    // place is empty, all bytes are in regions the queue knows. O(pieces), and O(bytes) where a packet has
+    // too many of them.
     [[nodiscard]] std::uint32_t send(std::span<packet_ptr> packets) noexcept {
         body& q = *body_;
         const auto offered = static_cast<std::uint32_t>(packets.size());
         while (!packets.empty() && !q.stopped && !q.kept) {
             const staged ready = stage(packets);
             const std::uint32_t taken = post(packets.first(ready.packets), ready.posts);
+            q.counters.offered += taken;
             packets = packets.subspan(taken);
             if (taken != ready.packets)
                 break;
@@ -207,6 +212,7 @@ class tx_queue {
     struct body {
         body(Backend& to, in_flight&& made, Limit&& most) noexcept
             : device(to), sending(std::move(made)), limit(std::move(most)) {}
+        ~body() { kept.free(drop_reason::queue_purge); }
 
         Backend& device;
         in_flight sending;
@@ -215,6 +221,7 @@ class tx_queue {
         std::uint32_t tries = 0; // of the kept one
         std::uint32_t retries = 0;
         std::uint32_t most_pieces = 0;
+        std::uint32_t offloads = 0; // what the device does
         std::uint32_t descriptors = 0;
         std::uint32_t free = 0; // of them
         std::uint32_t stop_below = 0;
@@ -243,11 +250,13 @@ class tx_queue {
             if (burst - ready.posts < q.most_pieces || q.free - ready.posts < q.stop_below ||
                 !q.limit.has_room(bytes))
                 break;
-            ready.odd = each->size() == 0 || !fit(*each);
+            ready.odd = each->size() == 0 || !do_without_device(*each, q.offloads) || !fit(*each);
             if (ready.odd)
                 break;
+            transmit_post& first = q.posts[ready.posts];
             ready.posts += q.regions.write_posts(*each, q.sending.id_of_next(ready.packets),
                                                  std::span(q.posts).subspan(ready.posts));
+            ask_device(*each, first);
             bytes += each->size();
             ++ready.packets;
         }
@@ -288,7 +297,6 @@ class tx_queue {
             q.free -= pieces;
             q.limit.queued(each->size());
             q.bytes_out += each->size();
-            ++q.counters.offered;
             q.sending.put(std::move(each), pieces);
         }
         NORIA_EXPECTS(left == 0, "transmit takes whole packets only: all their pieces, or none");
@@ -327,14 +335,13 @@ class tx_queue {
     }
     void retry() noexcept {
         body& q = *body_;
-        if (q.stopped)
-            return;
         const staged ready = stage({&q.kept, 1});
         if (ready.odd) {
             if (++q.tries == q.retries)
                 drop(q.kept, drop_reason::no_memory);
-        } else if (post({&q.kept, ready.packets}, ready.posts) != 0) {
-            --q.counters.offered; // it was when it was kept
+        } else {
+            // Where that takes none, it is kept on.
+            static_cast<void>(post({&q.kept, ready.packets}, ready.posts));
         }
     }
     void drop(packet_ptr& lost, drop_reason why) noexcept {

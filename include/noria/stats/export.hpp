@@ -16,20 +16,22 @@
 
 namespace noria::inline NORIA_ABI {
 
-// One queue as an exporter sees it. Precondition: neither pointer is null; the name is UTF-8.
+// One queue as an exporter sees it. Precondition: the name is UTF-8, and no other queue has it.
 struct exported_queue {
     std::string_view name;
-    const link_counters* link;
-    const drop_histogram* drops;
+    link_values link;                      // values(counters), or what a device's registers came to
+    const drop_histogram* drops = nullptr; // null: nobody counts them
 };
 
 namespace detail {
 
 // put(reason, count) for every reason that was met. Consumed is no drop and is left out.
 template <class Put>
-void for_each_drop(const drop_histogram& drops, Put put) noexcept {
+void for_each_drop(const drop_histogram* drops, Put put) noexcept {
+    if (drops == nullptr)
+        return;
     const auto look = [&](drop_reason reason) {
-        if (const std::uint64_t count = drops.of(reason); count != 0 && reason != drop_reason::consumed)
+        if (const std::uint64_t count = drops->of(reason); count != 0 && reason != drop_reason::consumed)
             put(reason, count);
     };
     for (std::uint32_t i = 0; i < drop_reason_count; ++i)
@@ -51,7 +53,7 @@ inline void put_metric_head(text_writer& out, std::string_view name, std::string
 [[nodiscard]] inline std::size_t export_prometheus(std::span<char> to,
                                                    std::span<const exported_queue> queues) noexcept {
     detail::text_writer out(to);
-    for (const auto& field : link_fields<counter>) {
+    for (const auto& field : link_fields<std::uint64_t>) {
         detail::put_metric_head(out, field.name, field.help);
         for (const exported_queue& queue : queues) {
             out.put("noria_");
@@ -59,13 +61,13 @@ inline void put_metric_head(text_writer& out, std::string_view name, std::string
             out.put("_total{queue=\"");
             out.put_label(queue.name);
             out.put("\"} ");
-            out.put((queue.link->*field.count).value());
+            out.put(queue.link.*field.count);
             out.put('\n');
         }
     }
     detail::put_metric_head(out, "drops", "Packets dropped, by reason.");
     for (const exported_queue& queue : queues)
-        detail::for_each_drop(*queue.drops, [&](drop_reason reason, std::uint64_t count) {
+        detail::for_each_drop(queue.drops, [&](drop_reason reason, std::uint64_t count) {
             out.put("noria_drops_total{queue=\"");
             out.put_label(queue.name);
             out.put("\",reason=\"");
@@ -98,11 +100,11 @@ inline void put_metric_head(text_writer& out, std::string_view name, std::string
         out.put_json(queue.name);
         out.put("\",\"link\":{");
         std::string_view separator;
-        for (const auto& field : link_fields<counter>)
-            put_member(separator, field.name, (queue.link->*field.count).value());
+        for (const auto& field : link_fields<std::uint64_t>)
+            put_member(separator, field.name, queue.link.*field.count);
         out.put("},\"drops\":{");
         separator = {};
-        detail::for_each_drop(*queue.drops, [&](drop_reason reason, std::uint64_t count) {
+        detail::for_each_drop(queue.drops, [&](drop_reason reason, std::uint64_t count) {
             put_member(separator, name(reason), count);
         });
         out.put("}}");

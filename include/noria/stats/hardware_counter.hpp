@@ -48,7 +48,7 @@ class basic_hardware_counter {
 
     // `reading`: what the register says now, so that what it counted before does not come as a burst. Of a
     // kind that clears: read it once and forget it.
-    explicit basic_hardware_counter(std::uint64_t reading = 0) noexcept : last_(reading & top) {}
+    explicit basic_hardware_counter(std::uint64_t reading = 0) noexcept : last_(reading) {}
 
     // Takes a reading, and returns how much it added. Bits above the register's are ignored. A reading of all
     // ones is none: that is what a device answers that has left the bus. A register that wraps makes up for
@@ -68,14 +68,17 @@ class basic_hardware_counter {
                 resume_at(reading);
                 return doubt();
             }
-            if (const std::uint64_t step = (reading - last_) & top; step <= possible_) {
-                resume_at(reading);
-                return count(step);
-            }
-            // Torn, or the device was reset. The next reading tells: a reset register counts on from here.
-            if (const std::uint64_t step = (reading - suspect_) & top; suspected_ && step <= possible) {
+            const std::uint64_t step = (reading - last_) & top;
+            // A reading that was not believed was torn, or the device was reset. This one tells: a register
+            // that was reset counts on from there. Where both may be, what counts less is for certain.
+            if (const std::uint64_t on = (reading - suspect_) & top;
+                suspected_ && on <= possible && on < step) {
                 resume_at(reading);
                 doubt();
+                return count(on);
+            }
+            if (step <= possible_) {
+                resume_at(reading);
                 return count(step);
             }
             suspect_ = reading;
@@ -86,7 +89,7 @@ class basic_hardware_counter {
 
     // The device was reset, and its register says `reading` since. What it counted after the last observe and
     // before the reset is lost: observe once more before a reset of your own.
-    void after_reset(std::uint64_t reading = 0) noexcept { resume_at(reading & top); }
+    void after_reset(std::uint64_t reading = 0) noexcept { resume_at(reading); }
 
     // Any thread. Never goes backwards.
     [[nodiscard]] std::uint64_t value() const noexcept { return total_.value(); }

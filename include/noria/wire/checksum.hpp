@@ -69,7 +69,7 @@ template <class T>
 } // namespace detail
 
 // The sum over the bytes; an odd last byte is the upper half of a word whose other half is zero.
-// Thread: any. Any alignment, any length below 32 GiB. Cost: one pass, about 40 bytes a nanosecond once in
+// Thread: any. Any alignment, any length up to 16 GiB. Cost: one pass, about 40 bytes a nanosecond once in
 // cache.
 [[nodiscard]] inline internet_sum sum_of(std::span<const std::byte> bytes) noexcept {
     // Words are summed as the machine reads them, because one swap of the result makes up for swapping every

@@ -8,8 +8,6 @@
 
 namespace noria::inline NORIA_ABI {
 
-inline constexpr std::size_t ethernet_min_frame = 60; // 64 on the wire, less the frame check sequence
-
 // What the frame carries (IANA "IEEE 802 Numbers"). Values below 0x600 are a length (IEEE 802.3
 // clause 3.2.6).
 enum class ethertype : std::uint16_t {

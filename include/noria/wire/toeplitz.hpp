@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "noria/core/contract.hpp"
+#include "noria/wire/toeplitz_product.hpp"
 
 // The Toeplitz hash that network devices spread flows over queues with: Microsoft, "RSS Hashing Functions"
 // (Windows driver documentation, NDIS), from H. Krawczyk, "LFSR-based Hashing and Authentication", CRYPTO
@@ -49,7 +51,7 @@ inline constexpr toeplitz_key symmetric_key = [] {
     for (std::size_t i = 0; i < 4; ++i)
         window = window << 8 | key[i];
     for (std::size_t i = 0; i < input.size(); ++i) {
-        window = (window << 8 | (i + 4 < key.size() ? key[i + 4] : 0));
+        window = window << 8 | key[i + 4];
         for (unsigned bit = 0; bit < 8; ++bit)
             if ((input[i] >> (7 - bit) & 1) != 0)
                 hash ^= static_cast<std::uint32_t>(window >> (8 - bit));
@@ -57,15 +59,19 @@ inline constexpr toeplitz_key symmetric_key = [] {
     return hash;
 }
 
-// The same hash from a table: the hash is linear, so each half byte of the input contributes a value that
-// depends on its position alone. Immutable once built: any thread. Memory: 4.5 KiB. Cost: two look-ups a
-// byte.
+// The same hash fast: from a table, since the hash is linear and each half byte of the input contributes a
+// value that depends on its position alone; or, where the processor has it, by a multiplication without
+// carry. Immutable once built: any thread. Memory: 4.7 KiB. Cost: two look-ups a byte; where there is PCLMUL,
+// three multiplications for 12 bytes and nine for 36.
 class toeplitz_hasher {
   public:
+    // Whether the hash of one input is a product, and several at once gain nothing.
+    static constexpr bool multiplies = detail::toeplitz_product::possible_for(12);
+
     // A longer key, as some devices have, is cut: the rest never meets an input of at most 36 bytes.
     // Precondition: key.size() >= toeplitz_key_size.
-    constexpr explicit toeplitz_hasher(std::span<const std::uint8_t> key = microsoft_key) noexcept {
-        NORIA_EXPECTS(key.size() >= toeplitz_key_size, "a receive hash needs a key of at least 40 bytes");
+    constexpr explicit toeplitz_hasher(std::span<const std::uint8_t> key = microsoft_key) noexcept
+        : product_(key) {
         for (std::size_t byte = 0; byte < toeplitz_max_input; ++byte)
             for (std::uint8_t half = 0; half < 16; ++half) {
                 const std::uint8_t upper = static_cast<std::uint8_t>(half << 4);
@@ -79,6 +85,8 @@ class toeplitz_hasher {
     [[nodiscard]] constexpr std::uint32_t operator()(std::span<const std::uint8_t> input) const noexcept {
         NORIA_EXPECTS(input.size() <= toeplitz_max_input,
                       "the table covers 36 bytes; hash the flow, not the packet");
+        if (!std::is_constant_evaluated() && detail::toeplitz_product::possible_for(input.size()))
+            return product_(input.data(), input.size());
         std::uint32_t hash = 0;
         for (std::size_t i = 0; i < input.size(); ++i)
             hash ^= table_[2 * i][input[i] >> 4] ^ table_[2 * i + 1][input[i] & 15];
@@ -104,6 +112,7 @@ class toeplitz_hasher {
     }
 
   private:
+    detail::toeplitz_product product_;
     std::array<std::array<std::uint32_t, 16>, 2 * toeplitz_max_input> table_{};
 };
 

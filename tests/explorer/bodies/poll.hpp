@@ -266,6 +266,56 @@ struct disabled_and_called {
     noria::basic_poll_instance<Sync> rx{poller, device}, last{poller, end};
 };
 
+// Its own poller takes it out of its list, at whatever point of a call, beside a reader who may have it.
+template <class Sync, bool Reader>
+struct disabled_on_its_own_thread {
+    static constexpr unsigned threads = Reader ? 3 : 2;
+
+    void thread(unsigned index) {
+        if (index == 0) {
+            device.bring();
+            rx.schedule();
+        } else if (index == 1) {
+            poller.disable(rx, noria::basic_pause_wait<Sync>());
+            device.touch();
+            rx.enable();
+            (void)poller.cycle();
+        } else {
+            (void)noria::busy_poll(rx, 0, stopped_clock(), 1);
+        }
+    }
+    void finish() { expect_served(poller, device); }
+
+    called_device<Sync> device;
+    model_poller<Sync> poller{one_a_turn};
+    noria::basic_poll_instance<Sync> rx{poller, device};
+};
+
+// Disabled, moved and enabled, it has left its poller for good, and that one may go.
+template <class Sync>
+struct moved_before_its_poller_goes {
+    static constexpr unsigned threads = 2;
+
+    void thread(unsigned index) {
+        if (index == 0) {
+            device.bring();
+            rx.schedule();
+        } else {
+            first.disable(rx, noria::basic_pause_wait<Sync>());
+            rx.move_to(second);
+            rx.enable();
+        }
+    }
+    void finish() {
+        explorer::check(!first.pending(), "nobody comes to a poller that was left");
+        expect_served(second, device);
+    }
+
+    called_device<Sync> device;
+    model_poller<Sync> first{one_a_turn}, second{one_a_turn};
+    noria::basic_poll_instance<Sync> rx{first, device};
+};
+
 // An instance moves to another poller while both are driven and it is called. What the mover wrote before is
 // there in every turn that the second gives.
 template <class Sync>

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <utility>
+
+#include "hardware/interrupts.hpp"
+#include "hardware/registers.hpp"
+#include "ixgbe/registers.hpp"
+#include "noria/core/clock.hpp"
+#include "noria/poll/moderation.hpp"
+
+// How the card calls, and how it is kept from calling all the time (7.3).
+//
+//   a frame is in memory --> EICR: cause of the queue's vector (IVAR) --> EIMS: is it let through?
+//        --> EITR: has the time since the last one passed? --> MSI-X message, eventfd --> a poller's turn
+//
+// The message takes its cause back (EIAC) and masks itself (EIAM_EX with GPIE.EIAME): while somebody polls,
+// the card is silent. Whoever finds the queue empty re-arms it with one write to EIMS_EX. A frame that came
+// after the last look has set the cause again, so that write brings the message: no call is lost.
+
+namespace ixgbe {
+
+// The vectors of one card: vector n is that of receive queue n and transmit queue n; the one behind all
+// queues' is for the rest, of which the link is let through.
+template <hardware::register_space Registers, hardware::interrupt_source Source>
+class interrupts {
+  public:
+    // Set-up. Both outlive this.
+    interrupts(Registers& registers, Source& source) noexcept : registers_(registers), source_(source) {}
+
+    // Set-up, once: all vectors in one call, for that is how the kernel wants it. Then program().
+    [[nodiscard]] noria::error open(std::uint32_t queues) noexcept {
+        queues_ = queues;
+        if (noria::error failed = source_.open(queues + 1); failed.code)
+            return failed;
+        program();
+        return {};
+    }
+
+    // Set-up, and after each reset of the card. Everything is masked behind it, but for the link. (4.6.6)
+    void program() noexcept {
+        registers_.write32(reg::gpie::at, reg::gpie::msix_mode | reg::gpie::other_clear_disable |
+                                              reg::gpie::auto_mask | reg::gpie::pba_support);
+        for (std::uint32_t queue = 0; queue < queues_; queue += 2)
+            registers_.write32(reg::ivar::at(queue),
+                               entries_of(queue) | (queue + 1 < queues_ ? entries_of(queue + 1) : 0));
+        registers_.write32(reg::ivar::misc, field(reg::ivar::valid | other_vector(), 8));
+        registers_.write32(reg::eiac::at, all_vectors() & reg::eicr::queues);
+        registers_.write32(reg::eiam_ex(0), all_vectors());
+        for (std::uint32_t vector = 0; vector <= queues_; ++vector)
+            set_interval(vector, 0);
+        registers_.write32(reg::eims::at, reg::eicr::link_change);
+    }
+
+    // The card calls when there is something to be done for the queues of that vector, once: at once, if
+    // there is already. One register write, which nobody waits for.
+    void arm(std::uint32_t vector) noexcept { registers_.write32(reg::eims_ex(0), bit(vector)); }
+    void mask(std::uint32_t vector) noexcept { registers_.write32(reg::eimc_ex(0), bit(vector)); }
+
+    // At least so many ns from one call to the next, in steps of 2048, up to about 1 ms; 0 for none (7.3.2).
+    // The time that runs already goes on.
+    void set_interval(std::uint32_t vector, noria::nanoseconds least) noexcept {
+        const noria::nanoseconds most = reg::eitr::interval_mask >> 3;
+        noria::nanoseconds steps = (least + reg::eitr::interval_step - 1) / reg::eitr::interval_step;
+        steps = steps < most ? steps : most;
+        registers_.write32(reg::eitr::at(vector),
+                           field(static_cast<std::uint32_t>(steps), 3) | reg::eitr::keep_counter);
+    }
+
+    // As if a frame had come: to see whether the way to the eventfd is open.
+    void fire(std::uint32_t vector) noexcept { registers_.write32(reg::eics_ex(0), bit(vector)); }
+
+    // When the other vector has called: did the link go or come? Takes the cause back.
+    [[nodiscard]] bool link_changed() noexcept {
+        const std::uint32_t causes = registers_.read32(reg::eicr::at);
+        return causes != all_ones && (causes & reg::eicr::link_change) != 0;
+    }
+
+    // What to wait on. Read it empty before the turn that it calls for.
+    [[nodiscard]] int fd(std::uint32_t vector) const noexcept { return source_.fd(vector); }
+    [[nodiscard]] std::uint32_t other_vector() const noexcept { return queues_; }
+
+  private:
+    // Both directions of a queue, in its half of the register.
+    [[nodiscard]] static std::uint32_t entries_of(std::uint32_t queue) noexcept {
+        const std::uint32_t entry = reg::ivar::valid | queue;
+        return field(entry, 8 * reg::ivar::receive_byte(queue)) |
+               field(entry, 8 * reg::ivar::transmit_byte(queue));
+    }
+    [[nodiscard]] std::uint32_t all_vectors() const noexcept { return (std::uint32_t{1} << queues_) - 1; }
+
+    Registers& registers_;
+    Source& source_;
+    std::uint32_t queues_ = 0;
+};
+
+// The queues of one vector as a poller sees them (noria/poll/pollable.hpp): Work is polled, and the vector
+// re-armed when it found nothing more. Work is a function (budget) -> how many packets it did, noexcept; and
+// if it has bytes(), how many there were in all is told to the moderation.
+template <class Interrupts, class Work, noria::moderation_policy Moderation = noria::static_moderation>
+    requires std::is_nothrow_invocable_r_v<std::uint32_t, Work&, std::uint32_t>
+class polled_vector {
+  public:
+    polled_vector(Interrupts& calls, std::uint32_t vector, Work& work, Moderation moderation) noexcept
+        : calls_(calls), vector_(vector), work_(work), moderation_(std::move(moderation)) {
+        calls_.set_interval(vector_, interval_ = moderation_.interval());
+    }
+
+    [[nodiscard]] std::uint32_t poll(std::uint32_t budget) noexcept {
+        const std::uint32_t done = work_(budget);
+        packets_ += done;
+        return done;
+    }
+
+    // The end of one call and the polls that followed it. Nothing can have slipped in between: see above.
+    [[nodiscard]] bool rearm() noexcept {
+        std::uint64_t bytes = 0;
+        if constexpr (requires { work_.bytes(); })
+            bytes = work_.bytes() - std::exchange(bytes_, work_.bytes());
+        moderation_.note(std::exchange(packets_, 0), bytes);
+        if (const noria::nanoseconds wanted = moderation_.interval(); wanted != interval_)
+            calls_.set_interval(vector_, interval_ = wanted);
+        calls_.arm(vector_);
+        return true;
+    }
+
+    [[nodiscard]] const Moderation& moderation() const noexcept { return moderation_; }
+
+  private:
+    Interrupts& calls_;
+    std::uint32_t vector_;
+    Work& work_;
+    Moderation moderation_;
+    noria::nanoseconds interval_ = 0; // as the card knows it
+    std::uint32_t packets_ = 0;       // since the last call
+    std::uint64_t bytes_ = 0;         // at the last call
+};
+
+} // namespace ixgbe

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+
+#include "hardware/dma_space.hpp"
+#include "ixgbe/await.hpp"
+#include "ixgbe/bring_up.hpp"
+#include "ixgbe/descriptors.hpp"
+#include "ixgbe/offload.hpp"
+#include "ixgbe/registers.hpp"
+#include "noria/backend/transmit.hpp"
+#include "noria/core/bits.hpp"
+
+// One transmit queue of the card, as a backend: a noria::tx_queue on top of it owns the packets.
+//
+//   tx_queue::send     --> transmit()    a descriptor for each piece of a packet, and TDT says how far
+//   tx_queue::complete --> reap_sent()   DD in the descriptors that were to report (RS): all before are sent
+//
+// Not each descriptor reports, for each report is a write over the bus; but the last one of each call does,
+// so that no packet waits for others to be known as sent.
+
+namespace ixgbe {
+
+struct transmit_options {
+    // Offloads that tx_queue may ask for; what is not here it does in software.
+    std::uint32_t offloads = noria::transmit_post::all_offloads;
+    // No packet goes out in more pieces than this: beyond, tx_queue linearises. The card takes 40 descriptors
+    // a packet less two (7.2.1.1); one may be a context, and one padding.
+    std::uint32_t most_pieces = 36;
+};
+
+template <hardware::register_space Registers, hardware::dma_space Dma, noria::clock_source Clock>
+class transmit_queue {
+  public:
+    // The card's queue number `queue`. All that is referred to outlives it.
+    transmit_queue(Registers& registers, Dma& dma, Clock& clock, std::uint32_t queue,
+                   const transmit_options& options) noexcept
+        : registers_(&registers), doorbell_(reg::tdt(queue)), dma_(&dma), clock_(&clock), queue_(queue),
+          options_(options) {}
+
+    // Set-up. Packets that are sent may lie there.
+    [[nodiscard]] noria::result<noria::mapping> attach(noria::region& memory) noexcept {
+        return dma_->attach(memory);
+    }
+
+    // Set-up. Takes up the sizes and starts the queue.
+    [[nodiscard]] noria::result<noria::transmit_setup>
+    configure_transmit(const noria::transmit_setup& wanted) noexcept {
+        if (wanted.descriptors == 0 || wanted.descriptors > most_packets)
+            return noria::make_error(std::errc::invalid_argument,
+                                     "a transmit queue of this card has between 1 and 4000 descriptors",
+                                     most_packets, wanted.descriptors);
+        if (noria::error failed = stop(); failed.code)
+            return failed;
+        // Twice as many, since before each packet there may be a context; one stays unused (7.2.3.3); and the
+        // card wants multiples of 128 bytes: 8.
+        if (noria::error failed = make_ring(noria::round_up(2 * wanted.descriptors + 1, 8u)); failed.code)
+            return failed;
+        pushed_ = finished_ = reported_ = 0; // what the last queue sent is gone with it
+        if (noria::error failed = start(); failed.code)
+            return failed;
+        return noria::transmit_setup{.descriptors = wanted.descriptors,
+                                     .most_pieces = std::min(wanted.most_pieces, options_.most_pieces),
+                                     .offloads = options_.offloads};
+    }
+
+    // Takes whole packets until the ring is full; one doorbell for all.
+    [[nodiscard]] std::uint32_t transmit(std::span<const noria::transmit_post> posts) noexcept {
+        if (!running_) [[unlikely]]
+            return 0;
+        const std::uint32_t before = tail_;
+        std::uint32_t used = 0;
+        while (used != posts.size()) {
+            std::uint32_t end = used;
+            while (end != posts.size() && (posts[end].flags & noria::transmit_post::end_of_packet) == 0)
+                ++end;
+            if (end == posts.size() || pushed_ - reported_ > packet_mask_ ||
+                !place(posts.subspan(used, end + 1 - used)))
+                break;
+            used = end + 1;
+        }
+        if (tail_ != before) {
+            if (unmarked_ != 0)
+                ask_for_report();
+            registers_->doorbell32(doorbell_, tail_); // TDT: the card may send all before it
+        }
+        return used;
+    }
+
+    // Reports what the card has sent. It says so of few packets, and means all before these.
+    [[nodiscard]] std::uint32_t reap_sent(std::span<noria::transmit_report> reports) noexcept {
+        std::uint32_t written = 0;
+        for (;;) {
+            while (written != reports.size() && reported_ != finished_)
+                reports[written++] = packets_[reported_++ & packet_mask_];
+            if (written == reports.size() || !next_mark_done())
+                return written;
+        }
+    }
+
+    // Set-up. Lets the card send what it has, for a while; then it is stopped, and what it has not sent is
+    // reported as an error, so that all memory comes back. (4.6.8.1, disable)
+    [[nodiscard]] noria::error stop() noexcept {
+        if (!running_)
+            return {};
+        const auto drained =
+            hardware::wait_until(*registers_, reg::tdh(queue_), all_ones, tail_, *clock_, 10 * millisecond);
+        noria::error failed;
+        if (drained == hardware::waited::gone) {
+            failed = gone();
+        } else {
+            registers_->write32(reg::txdctl::at(queue_), reg::txdctl::flush); // and not enabled
+            failed =
+                await(*registers_, reg::txdctl::at(queue_), reg::txdctl::enable, 0, *clock_, 10 * millisecond,
+                      "a transmit queue was expected to have stopped (TXDCTL.ENABLE) after 10 ms: reset "
+                      "the card");
+        }
+        lost();
+        return failed;
+    }
+
+    // Set-up. Goes on after stop(), or after a reset of the card. (4.6.8.1, enable)
+    [[nodiscard]] noria::error start() noexcept {
+        if (ring_ == nullptr || running_)
+            return {};
+        head_ = tail_ = 0;
+        known_ = {};
+        next_context_ = 0;
+        registers_->write32(reg::tdbal(queue_), static_cast<std::uint32_t>(memory_.iova));
+        registers_->write32(reg::tdbah(queue_), static_cast<std::uint32_t>(memory_.iova >> 32));
+        registers_->write32(reg::tdlen(queue_), size_ * static_cast<std::uint32_t>(sizeof(descriptor)));
+        registers_->write32(reg::tdh(queue_), 0);
+        registers_->write32(reg::tdt(queue_), 0);
+        // Fetch 36 ahead when 8 are there; reports are written at once, for few are asked for (8.2.3.9.10).
+        registers_->write32(reg::txdctl::at(queue_),
+                            field(36, reg::txdctl::prefetch) | field(8, reg::txdctl::host) |
+                                field(0, reg::txdctl::write_back) | reg::txdctl::enable);
+        if (noria::error failed =
+                await(*registers_, reg::txdctl::at(queue_), reg::txdctl::enable, reg::txdctl::enable, *clock_,
+                      10 * millisecond,
+                      "a transmit queue was expected to run (TXDCTL.ENABLE) after 10 ms: reset the card");
+            failed.code)
+            return failed;
+        running_ = true;
+        return {};
+    }
+
+    // The card was reset or has gone, or was stopped: it reads nothing of ours any more, and what it has not
+    // reported will not be.
+    void lost() noexcept {
+        while (next_mark_done()) {
+        }
+        for (; finished_ != pushed_; ++finished_)
+            packets_[finished_ & packet_mask_].flags = never_sent;
+        first_mark_ = last_mark_;
+        unmarked_ = 0;
+        head_ = tail_;
+        running_ = false;
+    }
+
+    [[nodiscard]] bool running() const noexcept { return running_; }
+    [[nodiscard]] std::uint32_t number() const noexcept { return queue_; }
+
+  private:
+    static constexpr std::uint32_t most_packets = 4000;
+    static constexpr std::uint32_t most_descriptors = 38; // of one packet
+    static constexpr std::uint32_t report_every = 32;     // descriptors
+    static constexpr std::uint32_t shortest = 17;         // bytes; below, the card hangs
+    static constexpr std::uint32_t longest = longest_jumbo - 4;
+    static constexpr std::uint32_t done =
+        std::uint32_t{noria::transmit_report::sent} | std::uint32_t{noria::transmit_report::memory_free};
+    static constexpr std::uint32_t never_sent =
+        std::uint32_t{noria::transmit_report::error} | std::uint32_t{noria::transmit_report::memory_free};
+
+    // A descriptor that reports, and the packets that are sent when it does.
+    struct mark {
+        std::uint32_t descriptor;
+        std::uint32_t packets;
+    };
+
+    // One packet. False when the ring has no room for it now. What can never be sent is taken as well, and
+    // reported as an error.
+    [[nodiscard]] bool place(std::span<const noria::transmit_post> pieces) noexcept {
+        const noria::transmit_post& first = pieces.front();
+        offload how{.possible = first.packet_bytes <= longest,
+                    .command = 0,
+                    .options = field(first.packet_bytes, tx::payload),
+                    .with = {}};
+        const bool with_context = (first.flags & options_.offloads) != 0;
+        if (with_context)
+            how = make_offload(first);
+        const bool padded = first.packet_bytes < shortest;
+        std::uint32_t wanted = (with_context ? 1u : 0u) + (padded ? 1u : 0u);
+        for (const noria::transmit_post& piece : pieces)
+            wanted += noria::divide_up(piece.length, tx::most_bytes);
+        if (!how.possible || wanted > most_descriptors) [[unlikely]] {
+            push(first.id, never_sent);
+            // It is told of with the packets before it, at once where there are none.
+            if (unmarked_ == 0) {
+                if (first_mark_ == last_mark_)
+                    finished_ = pushed_;
+                else
+                    marks_[(last_mark_ - 1) & packet_mask_].packets = pushed_;
+            }
+            return true;
+        }
+        if (wanted > free())
+            return false;
+        if (with_context)
+            how.options |= field(use_context(how.with), tx::context_index);
+        if (padded)
+            how.options = field(shortest, tx::payload);
+        for (const noria::transmit_post& piece : pieces)
+            for (std::uint32_t at = 0; at != piece.length;) {
+                const std::uint32_t length = std::min(piece.length - at, tx::most_bytes);
+                write_data(next(), piece.iova + at, length, how.command, how.options);
+                at += length;
+            }
+        if (padded)
+            write_data(next(), zeros_, shortest - first.packet_bytes, how.command, how.options);
+        ring_[last_].words[2] |= tx::end_of_packet;
+        push(first.id, done);
+        if (unmarked_ >= report_every)
+            ask_for_report();
+        return true;
+    }
+
+    // The number of a context like that: one that the card still knows, or the other one written anew.
+    [[nodiscard]] std::uint32_t use_context(const context& wanted) noexcept {
+        for (std::uint32_t i = 0; i != tx::contexts; ++i)
+            if (known_[i].there && known_[i].what == wanted)
+                return i;
+        const std::uint32_t index = next_context_;
+        next_context_ = (index + 1) % tx::contexts;
+        known_[index] = {.there = true, .what = wanted};
+        write_context(next(), wanted, index);
+        return index;
+    }
+
+    void ask_for_report() noexcept {
+        ring_[last_].words[2] |= tx::report;
+        marks_[last_mark_++ & packet_mask_] = {.descriptor = last_, .packets = pushed_};
+        unmarked_ = 0;
+    }
+
+    // Has the card come as far as the next descriptor that was to report?
+    [[nodiscard]] bool next_mark_done() noexcept {
+        if (first_mark_ == last_mark_)
+            return false;
+        const mark& next = marks_[first_mark_ & packet_mask_];
+        if ((hardware::read_from_device(ring_[next.descriptor].words[3]) & tx::done) == 0)
+            return false;
+        head_ = behind(next.descriptor);
+        finished_ = next.packets;
+        ++first_mark_;
+        return true;
+    }
+
+    void push(std::uint32_t id, std::uint32_t flags) noexcept {
+        packets_[pushed_++ & packet_mask_] = {.id = id, .flags = flags};
+    }
+    // The next free descriptor. There is one.
+    [[nodiscard]] descriptor& next() noexcept {
+        last_ = tail_;
+        tail_ = behind(tail_);
+        ++unmarked_;
+        return ring_[last_];
+    }
+    [[nodiscard]] std::uint32_t free() const noexcept {
+        return size_ - 1 - (tail_ >= head_ ? tail_ - head_ : tail_ + size_ - head_);
+    }
+    [[nodiscard]] std::uint32_t behind(std::uint32_t index) const noexcept {
+        return index + 1 == size_ ? 0 : index + 1;
+    }
+
+    [[nodiscard]] noria::error make_ring(std::uint32_t descriptors) noexcept {
+        if (descriptors > room_) {
+            // Behind the ring lie some zeros, to pad with.
+            auto memory = dma_->allocate(descriptors * sizeof(descriptor) + 64, 128);
+            if (!memory)
+                return memory.error();
+            const std::uint32_t packets = std::bit_ceil(descriptors);
+            memory_ = *memory;
+            packets_.reset(new (std::nothrow) noria::transmit_report[packets]);
+            marks_.reset(new (std::nothrow) mark[packets]);
+            if (packets_ == nullptr || marks_ == nullptr)
+                return noria::make_error(std::errc::not_enough_memory,
+                                         "the system has no memory for the queue's bookkeeping");
+            packet_mask_ = packets - 1;
+            room_ = descriptors;
+        }
+        size_ = descriptors;
+        ring_ = reinterpret_cast<descriptor*>(memory_.bytes.data());
+        zeros_ = memory_.iova + room_ * sizeof(descriptor);
+        first_mark_ = last_mark_ = 0;
+        unmarked_ = 0;
+        return {};
+    }
+
+    // What transmit and reap_sent need comes first.
+    Registers* registers_;
+    descriptor* ring_ = nullptr;
+    std::unique_ptr<noria::transmit_report[]> packets_; // in the order they were taken
+    std::unique_ptr<mark[]> marks_;
+    std::uint32_t packet_mask_ = 0;
+    std::uint32_t size_ = 0;       // descriptors in the ring
+    std::uint32_t head_ = 0;       // the first of which it is not known that the card is done with it
+    std::uint32_t tail_ = 0;       // the next free one
+    std::uint32_t last_ = 0;       // the one before it
+    std::uint32_t unmarked_ = 0;   // descriptors since the last that reports
+    std::uint32_t pushed_ = 0;     // packets taken: these three count on and wrap;
+    std::uint32_t finished_ = 0;   // those of them whose end is known;
+    std::uint32_t reported_ = 0;   // those that were told
+    std::uint32_t first_mark_ = 0; // these two as well
+    std::uint32_t last_mark_ = 0;
+    std::uint32_t doorbell_; // where TDT is
+    std::uint32_t next_context_ = 0;
+    bool running_ = false;
+    struct known_context {
+        bool there = false;
+        context what;
+    };
+    std::array<known_context, tx::contexts> known_; // to the card
+
+    Dma* dma_;
+    Clock* clock_;
+    std::uint32_t queue_;
+    transmit_options options_;
+    hardware::dma_memory memory_;
+    std::uint64_t zeros_ = 0; // iova
+    std::uint32_t room_ = 0;  // descriptors that memory_ has room for
+};
+
+} // namespace ixgbe

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: BSL-1.0
+// What the driver of the 82574 writes where, bit by bit, and what it makes of a card that writes anything: on
+// registers and memory in which nobody lives.
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "e1000e/driver.hpp"
+#include "e1000e/interrupts.hpp"
+#include "noria/queue/rx_queue.hpp"
+#include "noria/queue/strategy.hpp"
+#include "support/random.hpp"
+
+namespace {
+
+using namespace noria;
+namespace reg = e1000e::reg;
+
+// Registers that keep what is written, and say in what order that was. ICR clears.
+struct quiet_card {
+    std::uint32_t read32(std::uint32_t offset) noexcept {
+        const std::uint32_t value = values[offset];
+        if (offset == reg::icr)
+            values[offset] = 0;
+        if (offset == reg::ctrl::at) // a reset ends at once
+            values[offset] &= ~reg::ctrl::device_reset;
+        if (offset == reg::eecd::at)
+            return reg::eecd::auto_read_done;
+        return value;
+    }
+    void write32(std::uint32_t offset, std::uint32_t value) noexcept {
+        writes.emplace_back(offset, value);
+        values[offset] = value;
+    }
+    void doorbell32(std::uint32_t offset, std::uint32_t value) noexcept {
+        ++doorbells;
+        write32(offset, value);
+    }
+    std::vector<std::uint32_t> written_to(std::uint32_t offset) const {
+        std::vector<std::uint32_t> all;
+        for (const auto& [at, value] : writes)
+            if (at == offset)
+                all.push_back(value);
+        return all;
+    }
+
+    std::map<std::uint32_t, std::uint32_t> values{{reg::rah(0), reg::rah_valid | 2}, {reg::ral(0), 2}};
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> writes;
+    std::uint64_t doorbells = 0;
+};
+
+// Memory at iovas that are no pointers.
+struct plain_memory {
+    static constexpr std::uint64_t base = std::uint64_t{1} << 40;
+
+    result<hardware::dma_memory> allocate(std::size_t bytes, std::size_t alignment) noexcept {
+        rings.emplace_back(std::make_unique<std::byte[]>(bytes + alignment), 0);
+        auto& [memory, iova] = rings.back();
+        const std::size_t before = -reinterpret_cast<std::uintptr_t>(memory.get()) & (alignment - 1);
+        iova = reinterpret_cast<std::uintptr_t>(memory.get()) + before + base;
+        return hardware::dma_memory{{memory.get() + before, bytes}, iova};
+    }
+    result<mapping> attach(region& memory) noexcept {
+        return mapping(memory.bytes(), reinterpret_cast<std::uintptr_t>(memory.bytes().data()) + base);
+    }
+    e1000e::descriptor* ring(std::size_t which) {
+        return reinterpret_cast<e1000e::descriptor*>(rings[which].second - base);
+    }
+
+    std::vector<std::pair<std::unique_ptr<std::byte[]>, std::uint64_t>> rings;
+};
+
+// Each look at it is a millisecond.
+struct fast_clock {
+    nanoseconds now() noexcept { return time += 1'000'000; }
+    nanoseconds time = 0;
+};
+
+struct no_vectors {
+    error open(std::uint32_t wanted) noexcept {
+        count = wanted;
+        return {};
+    }
+    int fd(std::uint32_t) noexcept { return -1; }
+    std::uint32_t vectors() noexcept { return count; }
+
+    std::uint32_t count = 0;
+};
+
+using words = std::array<std::uint32_t, 4>;
+words words_of(const e1000e::descriptor& of) {
+    words all;
+    std::memcpy(all.data(), of.words, sizeof all);
+    return all;
+}
+constexpr std::uint32_t data = 1u << 20 | 1u << 25 | 1u << 29; // type, IFCS, DEXT
+constexpr std::uint32_t end = 1u << 24 | 1u << 27;             // EOP, RS
+
+struct sending_rings {
+    explicit sending_rings(std::uint32_t descriptors = 64)
+        : queue(card, memory, transmit_post::fill_checksum | transmit_post::insert_vlan) {
+        EXPECT_TRUE(queue.configure_transmit({.descriptors = descriptors, .most_pieces = 18}));
+        card.writes.clear();
+    }
+    e1000e::descriptor* ring() { return memory.ring(0); }
+
+    quiet_card card;
+    plain_memory memory;
+    e1000e::transmit_queue<quiet_card, plain_memory> queue;
+};
+constexpr transmit_post piece(std::uint32_t id, std::uint32_t bytes,
+                              std::uint32_t flags = transmit_post::end_of_packet) {
+    return {.iova = (std::uint64_t{id} << 32) + 7,
+            .id = id,
+            .length = bytes,
+            .packet_bytes = bytes,
+            .flags = flags};
+}
+
+TEST(e1000e_rings, the_last_descriptor_of_a_packet_ends_it) {
+    sending_rings s;
+    const std::array posts{piece(1, 100, 0), piece(1, 200, 0), piece(1, 300), piece(2, 60)};
+    ASSERT_EQ(s.queue.transmit(posts), 4u);
+    EXPECT_EQ(words_of(s.ring()[0]), (words{7, 1, 100 | data, 0}));
+    EXPECT_EQ(words_of(s.ring()[1]), (words{7, 1, 200 | data, 0}));
+    EXPECT_EQ(words_of(s.ring()[2]), (words{7, 1, 300 | data | end, 0}));
+    EXPECT_EQ(words_of(s.ring()[3]), (words{7, 2, 60 | data | end, 0}));
+    EXPECT_EQ(s.card.writes, (std::vector<std::pair<std::uint32_t, std::uint32_t>>{{reg::tdt, 4}}))
+        << "one doorbell, and nothing else";
+
+    std::array<transmit_report, 4> reports;
+    EXPECT_EQ(s.queue.reap_sent(reports), 0u);
+    s.ring()[3].words[3] |= 1;
+    EXPECT_EQ(s.queue.reap_sent(reports), 0u) << "the first is not done";
+    s.ring()[2].words[3] |= 1;
+    EXPECT_EQ(s.queue.reap_sent(reports), 2u);
+    EXPECT_EQ(s.queue.reap_sent(reports), 0u) << "each once";
+}
+
+TEST(e1000e_rings, a_packet_without_an_end_is_not_taken) {
+    sending_rings s;
+    EXPECT_EQ(s.queue.transmit(std::array{piece(1, 60), piece(2, 60, 0)}), 1u);
+    EXPECT_EQ(s.queue.transmit(std::array{piece(2, 60, 0)}), 0u);
+    EXPECT_EQ(s.card.doorbells, 1u);
+}
+
+TEST(e1000e_rings, too_short_packets_are_padded_with_zeros) {
+    sending_rings s;
+    ASSERT_EQ(s.queue.transmit(std::array{piece(1, 14), piece(2, 16), piece(3, 17)}), 3u);
+    EXPECT_EQ(words_of(s.ring()[0]), (words{7, 1, 14 | data, 0}));
+    EXPECT_EQ(s.ring()[1].words[2], 3 | data | end);
+    EXPECT_EQ(s.ring()[3].words[2], 1 | data | end);
+    EXPECT_EQ(words_of(s.ring()[4]), (words{7, 3, 17 | data | end, 0}));
+    const std::uint64_t zeros = s.ring()[1].words[0] | std::uint64_t{s.ring()[1].words[1]} << 32;
+    const auto* const at = reinterpret_cast<const std::byte*>(zeros - plain_memory::base);
+    EXPECT_TRUE(std::all_of(at, at + 3, [](std::byte each) { return each == std::byte{}; }));
+}
+
+// The card remembers one context. The same again is not told again, another is, and after a reset all are.
+TEST(e1000e_rings, a_context_goes_before_the_packets_it_is_for) {
+    sending_rings s;
+    const auto wants = [](std::uint32_t id, std::uint16_t transport, std::uint16_t checksum) {
+        transmit_post post = piece(id, 100, transmit_post::end_of_packet | transmit_post::fill_checksum);
+        post.transport_header = transport;
+        post.checksum_field = checksum;
+        return post;
+    };
+    const auto context = [](std::uint32_t start, std::uint32_t at) {
+        return words{0, start | at << 8, 1u << 29, 0};
+    };
+    const words sum{7, 1, 100 | data | end, 1u << 9};
+    const std::array posts{wants(1, 34, 16), wants(1, 34, 16), piece(1, 100),
+                           wants(1, 34, 16), wants(1, 34, 6),  wants(1, 54, 6)};
+    ASSERT_EQ(s.queue.transmit(posts), 6u);
+    const std::array expected{
+        context(34, 50), sum, sum, words{7, 1, 100 | data | end, 0}, sum, context(34, 40), sum,
+        context(54, 60), sum};
+    for (std::size_t i = 0; i != expected.size(); ++i)
+        EXPECT_EQ(words_of(s.ring()[i]), expected[i]) << i;
+    EXPECT_EQ(s.card.written_to(reg::tdt), (std::vector<std::uint32_t>{9}));
+
+    s.queue.lost();
+    EXPECT_EQ(s.queue.transmit(posts), 0u) << "not before it is started again";
+    s.queue.start();
+    ASSERT_EQ(s.queue.transmit(std::array{wants(1, 54, 6)}), 1u);
+    EXPECT_EQ(words_of(s.ring()[0]), context(54, 60));
+    EXPECT_EQ(words_of(s.ring()[1]), sum);
+}
+
+TEST(e1000e_rings, a_tag_is_in_every_descriptor_of_its_packet) {
+    sending_rings s;
+    transmit_post first = piece(1, 100, transmit_post::insert_vlan);
+    first.vlan = 0x602a;
+    ASSERT_EQ(s.queue.transmit(std::array{first, piece(1, 50)}), 2u);
+    EXPECT_EQ(words_of(s.ring()[0]), (words{7, 1, 100 | data | 1u << 30, 0x602au << 16}));
+    EXPECT_EQ(words_of(s.ring()[1]), (words{7, 1, 50 | data | end | 1u << 30, 0x602au << 16}));
+}
+
+// However the ring is filled and emptied, the tail never catches up with what is not reported.
+TEST(e1000e_rings, the_transmit_ring_never_overflows) {
+    random_steps random;
+    sending_rings s(20);
+    const std::uint32_t size = s.card.values[reg::tdlen] / 16;
+    std::uint32_t head = 0; // the card's
+    std::uint64_t taken = 0;
+    std::uint64_t reported = 0;
+    std::uint32_t id = 1;
+    std::uint64_t refused = 0;
+    for (std::uint64_t step = random_steps::count(100'000, 3000); step != 0; --step) {
+        std::vector<transmit_post> posts(1 + random.below(6), piece(id, 1 + random.below(40), 0));
+        for (transmit_post& each : posts)
+            each.packet_bytes = 100;
+        if (random.one_in(3)) {
+            posts[0].flags |= transmit_post::fill_checksum;
+            posts[0].transport_header = static_cast<std::uint16_t>(random.below(300));
+            posts[0].checksum_field = 6;
+        }
+        if (random.one_in(3))
+            posts[0].packet_bytes = 14;
+        posts.back().flags |= transmit_post::end_of_packet;
+        const std::uint32_t got = s.queue.transmit(posts);
+        ASSERT_TRUE(got == 0 || got == posts.size());
+        taken += got != 0;
+        refused += got == 0;
+        id += got != 0;
+        const std::uint32_t tail = s.card.values[reg::tdt];
+        ASSERT_LT(tail, size);
+        for (std::uint32_t most = random.below(7); most != 0 && head != tail; --most) {
+            if ((s.ring()[head].words[2] & 1u << 27) != 0)
+                s.ring()[head].words[3] |= 1;
+            head = (head + 1) % size;
+        }
+        std::array<transmit_report, 4> reports;
+        const std::uint32_t seen = s.queue.reap_sent(std::span(reports).first(1 + random.below(4)));
+        for (std::uint32_t i = 0; i != seen; ++i)
+            ASSERT_EQ(reports[i].id, ++reported) << "in order, each once";
+        ASSERT_LE((tail + size - head) % size, size - 1);
+    }
+    EXPECT_GT(refused, 0u);
+    EXPECT_GT(reported, 0u);
+    EXPECT_GE(taken, reported);
+}
+
+TEST(e1000e_rings, vectors_and_what_is_asked_of_them) {
+    quiet_card card;
+    no_vectors source;
+    e1000e::interrupts calls(card, source);
+    ASSERT_FALSE(calls.open().code);
+    EXPECT_EQ(source.count, 2u);
+    EXPECT_EQ(card.values[reg::ivar::at], 0x8009'0808u) << "RXQ0 and TXQ0 to 0, OTHER to 1";
+    EXPECT_EQ(card.values[reg::eiac], 1u << 20 | 1u << 22);
+    card.writes.clear();
+    card.values[reg::icr] = 1u << 20 | 1u << 2 | 1u << 24;
+    EXPECT_TRUE(calls.link_changed());
+    EXPECT_EQ(card.writes, (std::vector<std::pair<std::uint32_t, std::uint32_t>>{
+                               {reg::icr, 1u << 2 | 1u << 24}, // the rest is taken back,
+                               {reg::ics, 1u << 20},           // the queue's is set again,
+                               {reg::ims, 1u << 2 | 1u << 24}}));
+    calls.set_interval(0, 1000);
+    EXPECT_EQ(card.values[reg::eitr::at(0)], 4u) << "of 256 ns, and no less than was asked";
+    calls.set_interval(0, ~nanoseconds{0} >> 1);
+    EXPECT_EQ(card.values[reg::eitr::at(0)], 0xffffu);
+}
+
+template <class Strategy>
+class e1000e_hostile : public testing::Test {};
+using per_packet_strategies = testing::Types<per_packet, per_packet_copybreak, page_attach, build_around>;
+TYPED_TEST_SUITE(e1000e_hostile, per_packet_strategies);
+
+// The card writes anything into any descriptor, at any time. What comes of it is packets of bytes that are
+// there, or drops, and no buffer goes missing; the sanitizer looks on.
+TYPED_TEST(e1000e_hostile, may_write_anything) {
+    random_steps random;
+    quiet_card card;
+    plain_memory memory;
+    fast_clock clock;
+    using driver_type = e1000e::driver<quiet_card, plain_memory, fast_clock>;
+    auto driver = driver_type::open(card, memory, clock);
+    ASSERT_TRUE(driver) << driver.error().advice;
+    using queue_type = rx_queue<typename driver_type::receive_queue_type, TypeParam>;
+    constexpr rx_options options{
+        .descriptors = 32, .packets = 100, .frame_bytes = 4096, .geometry = {.page_bytes = 8192}};
+    auto packets = region::map({.bytes = queue_type::region_bytes(options), .best = backing::plain_pages});
+    ASSERT_TRUE(packets);
+    auto made = queue_type::create((*driver)->receive(), *packets, options);
+    ASSERT_TRUE(made) << made.error().advice;
+    queue_type queue = *std::move(made);
+    ASSERT_FALSE((*driver)->start().code);
+    e1000e::descriptor* const ring = memory.ring(0);
+    const std::uint32_t size = card.values[reg::rdlen] / 16;
+
+    const std::uint64_t wanted = random_steps::count(60'000, 10'000);
+    std::uint64_t delivered = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t resets = 0;
+    for (std::uint64_t done = 0; done < wanted;) {
+        for (std::uint32_t i = random.below(size); i != 0; --i) {
+            e1000e::descriptor& any = ring[random.below(size)];
+            for (std::uint32_t& word : any.words)
+                word = random.one_in(3) ? random.below(1u << 31) * 2 + random.below(2) : word;
+            any.words[2] |= random.below(4); // DD, EOP
+            if (random.one_in(2))
+                any.words[3] = any.words[3] >> 16 << 16 | random.below(2049);
+        }
+        done += queue.poll(64, [&](packet_ptr packet) noexcept {
+            ++delivered;
+            ASSERT_LE(packet->size(), 4096u);
+            std::array<std::byte, 4096> copy; // reads every byte
+            ASSERT_TRUE(packet->copy_bits(0, std::span(copy).first(packet->size())));
+            bytes += packet->size();
+        });
+        if (random.one_in(100)) {
+            ++resets;
+            ASSERT_FALSE((*driver)->reset().code);
+            while (queue.poll(64, [&](packet_ptr) noexcept { ++delivered; }) != 0) {
+            }
+            ASSERT_FALSE((*driver)->start().code);
+        }
+        ASSERT_EQ(queue.packets_out(), 0u);
+        ASSERT_LT(card.values[reg::rdt], size);
+    }
+    EXPECT_GT(resets, 0u);
+    EXPECT_GT(delivered, 0u);
+    EXPECT_EQ(queue.counters().delivered, delivered);
+    EXPECT_GE(queue.counters().bytes, bytes);
+    EXPECT_GT(queue.drops().of(drop_reason::device_error), 0u);
+    EXPECT_EQ(queue.counters().refused, 0u) << "a completion names what was posted, whatever the card says";
+}
+
+// A frame whose end a reset has cut off does not become the beginning of the next.
+TEST(e1000e_rings, a_frame_that_a_reset_cut_in_two_is_not_made_whole) {
+    quiet_card card;
+    plain_memory memory;
+    e1000e::receive_queue queue(card, memory);
+    ASSERT_TRUE(queue.configure({.descriptors = 8, .buffer_bytes = 2048}));
+    std::array<buffer_post, 8> posts;
+    for (std::uint32_t i = 0; i != 8; ++i)
+        posts[i] = {.iova = 0x1000 * (i + 1), .id = i, .length = 2048};
+    ASSERT_EQ(queue.post(posts), 8u);
+    const auto fill = [&](std::uint32_t index, bool last) {
+        memory.ring(0)[index].words[3] = 100;
+        memory.ring(0)[index].words[2] = last ? 3 : 1;
+    };
+    std::array<completion, 8> done;
+    fill(0, true);
+    fill(1, false);
+    ASSERT_EQ(queue.reap(done), 2u);
+    queue.lost();
+    ASSERT_FALSE(queue.start().code);
+    EXPECT_EQ(card.values[reg::rdt], 6u) << "those that were not filled begin anew";
+    for (std::uint32_t i = 0; i != 6; ++i)
+        EXPECT_EQ(memory.ring(0)[i].words[0], 0x1000 * (i + 3)) << "in the order they were in";
+    fill(0, true);
+    fill(1, true);
+    ASSERT_EQ(queue.reap(done), 2u);
+    EXPECT_EQ(done[0].id, 2u);
+    EXPECT_EQ(done[0].flags, completion::end_of_packet | completion::error);
+    EXPECT_EQ(done[1].flags, completion::end_of_packet);
+}
+
+} // namespace

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: BSL-1.0
+// Sending with the driver of the 82599, on the model of the card.
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "hardware/ixgbe_rig.hpp"
+#include "hardware/model/by_hand.hpp"
+#include "noria/packet/checksum.hpp"
+#include "noria/wire/checksum.hpp"
+#include "support/transmit.hpp"
+
+namespace {
+
+using namespace ixgbe_test;
+using noria::transmit_post;
+using tx_type = noria::tx_queue<transmit_backend>;
+
+class ixgbe_transmit : public testing::Test {
+  protected:
+    explicit ixgbe_transmit(const ixgbe::options& wanted = {}) : c(wanted) {}
+    ~ixgbe_transmit() override {
+        if (tx) {
+            static_cast<void>(c.driver->stop());
+            tx->complete(~0u);
+            tx.reset();
+        }
+        EXPECT_EQ(memory.out(), sending_memory::nothing);
+        c.expect_no_faults();
+    }
+
+    tx_type& start(const noria::tx_options& options = {.descriptors = 64}) {
+        tx.emplace(need(tx_type::create(c.driver->transmit(0), memory.memory(), options)));
+        c.start();
+        return *tx;
+    }
+    std::vector<bytes> sent() {
+        std::vector<bytes> frames;
+        c.card.take_sent([&](std::span<const std::byte> frame, std::uint32_t) {
+            frames.emplace_back(frame.begin(), frame.end());
+        });
+        return frames;
+    }
+    // A packet with those bytes, some of them in fragments.
+    noria::packet_ptr packet_of(const bytes& frame, std::uint32_t linear) {
+        std::vector<std::uint32_t> lengths;
+        for (std::size_t left = frame.size() - linear; left != 0; left -= lengths.back())
+            lengths.push_back(static_cast<std::uint32_t>(std::min<std::size_t>(left, 500)));
+        noria::packet_ptr made = memory.make(linear, lengths);
+        std::size_t at = 0;
+        made->for_each_piece(0, made->size(), [&](std::byte* to, std::size_t n) noexcept {
+            std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(at), n, to);
+            at += n;
+        });
+        return made;
+    }
+    static bytes padded(bytes frame) {
+        frame.resize(std::max<std::size_t>(frame.size(), 60));
+        return frame;
+    }
+
+    opened_card c;
+    sending_memory memory;
+    std::optional<tx_type> tx;
+};
+
+// Any pieces, any bursts, a card that is slow at times: each packet goes out once, whole and in order, and
+// its memory comes back.
+TEST_F(ixgbe_transmit, sends_every_packet_once_in_order_and_unchanged) {
+    random_steps random;
+    tx_type& out = start({.descriptors = 100});
+    std::deque<bytes> expected;
+    std::uint64_t went = 0;
+    const auto look = [&] {
+        for (const bytes& each : sent()) {
+            ASSERT_FALSE(expected.empty());
+            ASSERT_EQ(each, padded(expected.front()));
+            expected.pop_front();
+            ++went;
+        }
+    };
+    for (std::uint64_t i = random_steps::count(3000, 300); i != 0 && !HasFailure(); --i) {
+        std::vector<noria::packet_ptr> burst;
+        for (std::uint32_t n = random.below(20); n != 0; --n) {
+            std::vector<std::uint32_t> lengths(random.below(random.one_in(10) ? 17 : 3));
+            for (std::uint32_t& each : lengths)
+                each = 1 + random.below(500);
+            const std::uint32_t linear = 1 + random.below(random.one_in(3) ? 30 : 250);
+            if (noria::packet_ptr made = memory.make(linear, lengths, static_cast<std::uint8_t>(i)))
+                burst.push_back(std::move(made));
+        }
+        std::vector<bytes> frames;
+        for (const noria::packet_ptr& each : burst)
+            frames.push_back(bytes_sent(*each));
+        const std::uint32_t taken = out.send(burst);
+        expected.insert(expected.end(), frames.begin(), frames.begin() + taken);
+        if (random.one_in(2))
+            c.card.step(random.one_in(2) ? ~0u : random.below(10));
+        look();
+        if (random.one_in(2))
+            out.complete(random.below(80));
+        EXPECT_TRUE(out.ledger().closes());
+    }
+    c.card.step();
+    look();
+    while (out.complete(64) != 0) {
+    }
+    EXPECT_EQ(out.packets_out(), 0u);
+    EXPECT_EQ(out.free_descriptors(), 100u);
+    EXPECT_EQ(out.counters().sent, went);
+    EXPECT_GT(out.counters().stops, 0u);
+    EXPECT_EQ(out.counters().refused, 0u);
+    EXPECT_TRUE(expected.empty());
+}
+
+// One doorbell a burst, and the last packet of it is known as sent without others behind it.
+TEST_F(ixgbe_transmit, rings_once_and_no_packet_waits_for_others) {
+    tx_type& out = start();
+    const std::uint64_t before = c.card.transmit_doorbells();
+    std::vector<noria::packet_ptr> burst;
+    for (int i = 0; i != 10; ++i)
+        burst.push_back(memory.make(100));
+    EXPECT_EQ(out.send(burst), 10u);
+    EXPECT_EQ(c.card.transmit_doorbells() - before, 1u);
+    EXPECT_EQ(out.complete(64), 0u);
+    c.card.step();
+    EXPECT_EQ(out.complete(64), 10u);
+    noria::packet_ptr one = memory.make(100);
+    EXPECT_TRUE(out.send(one));
+    c.card.step();
+    EXPECT_EQ(out.complete(64), 1u);
+}
+
+// The card hangs on less than 17 bytes.
+TEST_F(ixgbe_transmit, pads_what_is_too_short_for_the_card) {
+    tx_type& out = start();
+    for (std::uint32_t size = 1; size != 20; ++size) {
+        noria::packet_ptr tiny = memory.make(size);
+        const bytes frame = bytes_sent(*tiny);
+        ASSERT_TRUE(out.send(tiny));
+        c.card.step();
+        EXPECT_EQ(sent(), std::vector<bytes>{padded(frame)});
+        EXPECT_EQ(out.complete(4), 1u);
+    }
+}
+
+// What can never go out is reported as an error, in its place among the others.
+TEST_F(ixgbe_transmit, what_is_too_long_is_an_error_and_nobody_waits_for_it) {
+    tx_type& out = start({.descriptors = 64});
+    const auto too_long = [&] { return memory.make(8192, {500, 500, 500, 500}); };
+    const auto good = [&] { return memory.make(100); };
+    std::vector<noria::packet_ptr> alone;
+    alone.push_back(too_long());
+    EXPECT_EQ(out.send(alone), 1u);
+    EXPECT_EQ(out.complete(64), 1u);
+    EXPECT_EQ(out.drops().of(noria::drop_reason::device_error), 1u);
+
+    std::vector<noria::packet_ptr> mixed;
+    for (int i = 0; i != 3; ++i) {
+        mixed.push_back(too_long());
+        mixed.push_back(good());
+    }
+    mixed.push_back(too_long());
+    EXPECT_EQ(out.send(mixed), 7u);
+    EXPECT_LE(out.complete(64), 1u) << "the first of them at most";
+    c.card.step();
+    out.complete(64);
+    EXPECT_EQ(out.packets_out(), 0u);
+    EXPECT_EQ(out.counters().sent, 3u);
+    EXPECT_EQ(out.drops().of(noria::drop_reason::device_error), 5u);
+    EXPECT_EQ(sent().size(), 3u);
+
+    // Behind a burst whose last descriptor reports already.
+    std::vector<noria::packet_ptr> exact;
+    for (int i = 0; i != 32; ++i)
+        exact.push_back(good());
+    exact.push_back(too_long());
+    EXPECT_EQ(out.send(exact), 33u);
+    c.card.step();
+    EXPECT_EQ(out.complete(64), 33u);
+}
+
+class ixgbe_transmit_few_pieces : public ixgbe_transmit {
+  protected:
+    ixgbe_transmit_few_pieces() : ixgbe_transmit({.transmit = {.most_pieces = 4}}) {}
+};
+TEST_F(ixgbe_transmit_few_pieces, a_packet_in_too_many_pieces_is_linearised) {
+    tx_type& out = start();
+    EXPECT_EQ(out.most_pieces(), 4u);
+    noria::packet_ptr many = memory.make(100, std::vector<std::uint32_t>(12, 90));
+    const bytes frame = bytes_sent(*many);
+    ASSERT_TRUE(out.send(many));
+    EXPECT_EQ(out.counters().linearized, 1u);
+    c.card.step();
+    EXPECT_EQ(sent(), std::vector<bytes>{frame});
+}
+
+// All kinds of headers: the seed is in the field, the card fills in the rest, as by_hand does.
+TEST_F(ixgbe_transmit, the_card_fills_checksums_in) {
+    random_steps random;
+    tx_type& out = start();
+    for (const bool ipv6 : {false, true})
+        for (const unsigned protocol : {6u, 17u})
+            for (const bool tagged : {false, true})
+                for (const unsigned options : {0u, 3u}) {
+                    const by_hand::frame_shape shape{.protocol = protocol,
+                                                     .payload = 600 + random.below(300),
+                                                     .ipv6 = ipv6,
+                                                     .tagged = tagged,
+                                                     .ip_options = ipv6 ? 0 : options};
+                    const bytes right = by_hand::make_frame(shape);
+                    bytes wanting = right;
+                    const std::size_t l4 = by_hand::transport_at(shape);
+                    const std::size_t field = protocol == 6 ? 16 : 6;
+                    by_hand::store16(
+                        wanting, l4 + field,
+                        by_hand::folded(by_hand::pseudo_header(shape, right, right.size() - l4)));
+                    noria::packet_ptr sending = packet_of(wanting, 120);
+                    sending->set_network_header(static_cast<std::uint32_t>(by_hand::network_at(shape)));
+                    ASSERT_TRUE(set_partial(*sending, static_cast<std::uint32_t>(l4),
+                                            static_cast<std::uint32_t>(field)));
+                    ASSERT_TRUE(out.send(sending));
+                    c.card.step();
+                    EXPECT_EQ(sent(), std::vector<bytes>{right});
+                    out.complete(4);
+                }
+}
+
+// Contexts are written when they change and not before each packet.
+TEST_F(ixgbe_transmit, the_card_remembers_two_contexts) {
+    tx_type& out = start({.descriptors = 1000});
+    const auto wanting = [&](std::uint16_t vlan) {
+        noria::packet_ptr one = memory.make(100);
+        one->info().vlan = vlan;
+        return one;
+    };
+    const auto tail = [&] { return c.card.behind()[0x6018]; };
+    std::uint32_t before = tail();
+    for (int i = 0; i != 20; ++i) {
+        noria::packet_ptr one = wanting(static_cast<std::uint16_t>(1 + i % 2));
+        ASSERT_TRUE(out.send(one));
+    }
+    EXPECT_EQ(tail() - before, 22u);
+    before = tail();
+    for (int i = 0; i != 20; ++i) {
+        noria::packet_ptr one = wanting(static_cast<std::uint16_t>(10 + i % 3));
+        ASSERT_TRUE(out.send(one));
+    }
+    EXPECT_EQ(tail() - before, 40u);
+    c.card.step();
+    const std::vector<bytes> frames = sent();
+    ASSERT_EQ(frames.size(), 40u);
+    for (std::size_t i = 0; i != frames.size(); ++i) {
+        EXPECT_EQ(frames[i].size(), 104u);
+        EXPECT_EQ(by_hand::load16(frames[i], 12), 0x8100u);
+        EXPECT_EQ(by_hand::load16(frames[i], 14), i < 20 ? 1 + i % 2 : 10 + (i - 20) % 3);
+    }
+}
+
+// Half of the ring is for contexts: with one before each packet it takes what it said it would.
+TEST_F(ixgbe_transmit, a_context_for_each_packet_takes_no_room_from_them) {
+    tx_type& out = start({.descriptors = 40});
+    std::uint32_t taken = 0;
+    for (std::uint16_t i = 1; i != 100; ++i) {
+        noria::packet_ptr one = memory.make(100);
+        one->info().vlan = i;
+        taken += out.send(one);
+        if (one)
+            one.free(noria::drop_reason::full_ring);
+    }
+    EXPECT_EQ(taken, 40u - out.most_pieces() + 1) << "the queue stops with room for a longest one left";
+    c.card.step();
+    EXPECT_EQ(sent().size(), taken);
+    EXPECT_EQ(out.complete(100), taken);
+}
+
+// A long TCP segment becomes short ones: by hand, each with its own sequence number, lengths and sums.
+TEST_F(ixgbe_transmit, the_card_cuts_segments) {
+    for (const bool ipv6 : {false, true}) {
+        tx.reset();
+        start();
+        const by_hand::frame_shape shape{.protocol = 6, .payload = 2500, .ipv6 = ipv6, .checksums = false};
+        bytes frame = by_hand::make_frame(shape);
+        const std::size_t l4 = by_hand::transport_at(shape);
+        const std::size_t payload = by_hand::payload_at(shape);
+        by_hand::store16(frame, by_hand::network_at(shape) + (ipv6 ? 4 : 2), 0);
+        by_hand::store16(frame, l4 + 16, by_hand::folded(by_hand::pseudo_header(shape, frame, 0)));
+        noria::packet_ptr sending = packet_of(frame, 120);
+        // The packet has no place for the size of segments: the post is written by hand.
+        transmit_backend& queue = c.driver->transmit(0);
+        noria::mapping dma = need(queue.attach(memory.memory()));
+        std::vector<transmit_post> posts;
+        sending->for_each_piece(0, sending->size(), [&](std::byte* at, std::size_t n) noexcept {
+            posts.push_back({.iova = dma.iova_of(at),
+                             .id = 7,
+                             .length = static_cast<std::uint32_t>(n),
+                             .packet_bytes = sending->size()});
+        });
+        posts.back().flags = transmit_post::end_of_packet;
+        posts[0].flags |= transmit_post::segment | transmit_post::fill_checksum |
+                          (ipv6 ? std::uint32_t{transmit_post::ipv6} : 0u);
+        posts[0].network_header = 14;
+        posts[0].transport_header = static_cast<std::uint16_t>(l4);
+        posts[0].checksum_field = 16;
+        posts[0].header_bytes = static_cast<std::uint16_t>(payload);
+        posts[0].segment_bytes = 1000;
+        ASSERT_EQ(queue.transmit(posts), posts.size());
+        c.card.step();
+        const std::vector<bytes> frames = sent();
+        ASSERT_EQ(frames.size(), 3u);
+        for (std::size_t i = 0; i != 3; ++i) {
+            const bytes& each = frames[i];
+            const std::size_t here = i == 2 ? 500 : 1000;
+            ASSERT_EQ(each.size(), payload + here);
+            EXPECT_TRUE(std::equal(each.begin() + static_cast<std::ptrdiff_t>(payload), each.end(),
+                                   frame.begin() + static_cast<std::ptrdiff_t>(payload + 1000 * i)));
+            const std::size_t l4_bytes = each.size() - l4;
+            EXPECT_EQ(by_hand::load16(each, 14 + (ipv6 ? 4 : 2)), ipv6 ? l4_bytes : 20 + l4_bytes);
+            EXPECT_EQ(by_hand::load16(each, l4 + 6), 0x1000 + 1000 * i) << "the sequence number";
+            EXPECT_EQ(by_hand::folded(by_hand::word_sum(std::span(each).subspan(l4),
+                                                        by_hand::pseudo_header(shape, each, l4_bytes))),
+                      0xffffu);
+            if (!ipv6) {
+                EXPECT_EQ(by_hand::folded(by_hand::word_sum(std::span(each).subspan(14, 20))), 0xffffu);
+            }
+        }
+        noria::transmit_report report;
+        EXPECT_EQ(queue.reap_sent({&report, 1}), 1u);
+        EXPECT_EQ(report.id, 7u);
+    }
+}
+
+// Without a cable nothing goes out; the stop gives up after a while, and says which packets never went.
+TEST_F(ixgbe_transmit, a_stop_gives_back_what_cannot_be_sent) {
+    tx_type& out = start();
+    c.card.cable(false);
+    std::vector<noria::packet_ptr> burst;
+    for (int i = 0; i != 10; ++i)
+        burst.push_back(memory.make(100));
+    EXPECT_EQ(out.send(burst), 10u);
+    EXPECT_EQ(out.complete(64), 0u);
+    expect_ok(c.driver->stop());
+    EXPECT_EQ(out.complete(64), 10u);
+    EXPECT_EQ(out.drops().of(noria::drop_reason::device_error), 10u);
+    EXPECT_EQ(out.packets_out(), 0u);
+    noria::packet_ptr late = memory.make(100);
+    EXPECT_FALSE(out.send(late)) << "the queue is stopped";
+
+    // And on it goes.
+    c.card.cable(true);
+    c.start();
+    EXPECT_TRUE(out.send(late));
+    c.card.step();
+    EXPECT_EQ(sent().size(), 1u);
+    EXPECT_EQ(out.complete(64), 1u);
+    EXPECT_TRUE(out.ledger().closes());
+}
+
+TEST_F(ixgbe_transmit, says_what_it_cannot_do) {
+    transmit_backend& queue = c.driver->transmit(0);
+    EXPECT_FALSE(queue.configure_transmit({.descriptors = 0, .most_pieces = 18}));
+    EXPECT_FALSE(queue.configure_transmit({.descriptors = 4001, .most_pieces = 18}));
+    const auto made = queue.configure_transmit({.descriptors = 4000, .most_pieces = 18});
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->descriptors, 4000u);
+    EXPECT_EQ(made->most_pieces, 18u);
+    EXPECT_EQ(made->offloads, transmit_post::all_offloads);
+    // A packet whose end is not there is not begun.
+    const transmit_post endless{.iova = 1, .id = 1, .length = 60, .packet_bytes = 120};
+    EXPECT_EQ(queue.transmit({&endless, 1}), 0u);
+}
+
+// A piece may be longer than a descriptor can say.
+TEST_F(ixgbe_transmit, cuts_long_pieces_into_several_descriptors) {
+    transmit_backend& queue = c.driver->transmit(0);
+    ASSERT_TRUE(queue.configure_transmit({.descriptors = 64, .most_pieces = 18}));
+    c.start();
+    auto big = need(noria::region::map({.bytes = 60'000, .best = noria::backing::plain_pages}));
+    const noria::mapping dma = need(queue.attach(big));
+    const bytes headers = by_hand::make_frame({.protocol = 6, .payload = 1});
+    std::copy(headers.begin(), headers.end(), big.bytes().begin());
+    const transmit_post one{.iova = dma.iova_of(big.bytes().data()),
+                            .id = 3,
+                            .length = 50'054,
+                            .packet_bytes = 50'054,
+                            .flags = transmit_post::end_of_packet | transmit_post::segment,
+                            .network_header = 14,
+                            .transport_header = 34,
+                            .checksum_field = 16,
+                            .header_bytes = 54,
+                            .segment_bytes = 1000};
+    const std::uint32_t before = c.card.behind()[0x6018];
+    ASSERT_EQ(queue.transmit({&one, 1}), 1u);
+    EXPECT_EQ(c.card.behind()[0x6018] - before, 1u + 4u) << "a context, and 16 KiB a descriptor";
+    c.card.step();
+    EXPECT_EQ(sent().size(), 50u);
+}
+
+} // namespace

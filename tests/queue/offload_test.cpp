@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "noria/queue/offload.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "noria/packet/checksum.hpp"
+#include "noria/queue/tx_queue.hpp"
+#include "noria/wire/checksum.hpp"
+#include "support/random.hpp"
+#include "support/transmit.hpp"
+
+namespace {
+
+using namespace noria;
+
+constexpr std::uint32_t everything = transmit_post::all_offloads;
+
+// A device like scripted_transmitter that says what it does beside sending, and keeps first posts.
+struct offering_transmitter : scripted_transmitter {
+    std::uint32_t offers = 0;
+    std::vector<transmit_post> first_posts;
+
+    result<transmit_setup> configure_transmit(const transmit_setup& wanted) noexcept {
+        auto answer = scripted_transmitter::configure_transmit(wanted);
+        answer->offloads = offers;
+        return answer;
+    }
+    std::uint32_t transmit(std::span<const transmit_post> posts) noexcept {
+        bool begins = true;
+        for (const transmit_post& each : posts) {
+            if (begins)
+                first_posts.push_back(each);
+            else
+                EXPECT_EQ(each.flags & everything, 0u) << "asked of a post that is not its packet's first";
+            begins = (each.flags & transmit_post::end_of_packet) != 0;
+        }
+        return scripted_transmitter::transmit(posts);
+    }
+};
+static_assert(check_transmit<offering_transmitter>());
+
+class offload : public testing::Test {
+  protected:
+    ~offload() override {
+        sent.reset();
+        EXPECT_EQ(memory.out(), sending_memory::nothing);
+    }
+
+    // Sends it through a device that does what `offers` says. Was it taken?
+    bool send(packet_ptr& sending, std::uint32_t offers) {
+        device.offers = offers;
+        sent.emplace(std::move(tx_queue<offering_transmitter>::create(device, memory.memory())).value());
+        return sent->send(sending);
+    }
+
+    sending_memory memory{{.packets = 400}}; // more than heads, which can so run out
+    offering_transmitter device;
+    std::optional<tx_queue<offering_transmitter>> sent;
+};
+
+TEST_F(offload, nothing_is_asked_for_a_packet_that_wants_nothing) {
+    packet_ptr plain = memory.make(100, {50});
+    const std::vector<std::byte> before = bytes_sent(*plain);
+    EXPECT_TRUE(send(plain, everything));
+    EXPECT_EQ(device.first_posts.at(0).flags, 0u);
+    EXPECT_EQ(device.packets_taken.at(0).bytes, before);
+}
+
+// The field's place tells TCP from UDP, and those two are all that a device knows.
+TEST_F(offload, a_checksum_is_asked_of_a_device_that_does_it) {
+    for (const std::uint16_t field : std::array<std::uint16_t, 2>{16, 6}) {
+        packet_ptr wants = memory.make(120);
+        wants->data()[20] = std::byte{0x45};
+        ASSERT_TRUE(set_partial(*wants, 40, field));
+        wants->set_network_header(20);
+        const std::vector<std::byte> before = bytes_sent(*wants);
+        EXPECT_TRUE(send(wants, everything));
+        const transmit_post& asked = device.first_posts.back();
+        EXPECT_EQ(asked.flags & everything, transmit_post::fill_checksum);
+        EXPECT_EQ(asked.flags & transmit_post::ipv6, 0u);
+        EXPECT_EQ(asked.network_header, 20u);
+        EXPECT_EQ(asked.transport_header, 40u);
+        EXPECT_EQ(asked.checksum_field, field);
+        EXPECT_EQ(device.packets_taken.back().bytes, before) << "who filled it in?";
+    }
+}
+
+TEST_F(offload, without_a_network_header_there_is_ethernet_alone) {
+    packet_ptr wants = memory.make(120);
+    wants->data()[14] = std::byte{0x60};
+    ASSERT_TRUE(set_partial(*wants, 54, 16));
+    EXPECT_TRUE(send(wants, everything));
+    EXPECT_EQ(device.first_posts.at(0).network_header, 14u);
+    EXPECT_NE(device.first_posts.at(0).flags & transmit_post::ipv6, 0u);
+}
+
+// Any start and any field, in a packet of any pieces: the device gets what fill_checksum makes of it.
+TEST_F(offload, what_the_device_does_not_do_is_filled_in) {
+    random_steps random;
+    for (std::uint64_t i = random_steps::count(200, 10); i != 0; --i) {
+        const std::uint32_t offers = random.one_in(2) ? 0 : std::uint32_t{transmit_post::fill_checksum};
+        packet_ptr wants = memory.make(60 + random.below(100), {random.below(500) + 1});
+        const std::uint32_t start = 14 + random.below(20);
+        const std::uint32_t field = offers == 0 ? 2 * random.below(12) : 2; // 2 is ICMPv6's: no device
+        for (std::uint32_t j = 0; j != 2; ++j)
+            wants->data()[start + field + j] = {};
+        ASSERT_TRUE(set_partial(*wants, start, field));
+        std::vector<std::byte> expected = bytes_sent(*wants);
+        const std::uint16_t sum = udp_checksum(sum_of(std::span(expected).subspan(start)));
+        expected[start + field] = static_cast<std::byte>(sum >> 8);
+        expected[start + field + 1] = static_cast<std::byte>(sum);
+        EXPECT_TRUE(send(wants, offers));
+        EXPECT_EQ(device.first_posts.back().flags & everything, 0u);
+        EXPECT_EQ(device.packets_taken.back().bytes, expected);
+        sent.reset();
+    }
+}
+
+TEST_F(offload, a_tag_is_asked_for_or_put_in) {
+    packet_ptr first = memory.make(100);
+    first->info().vlan = 0x2007;
+    const std::vector<std::byte> before = bytes_sent(*first);
+    EXPECT_TRUE(send(first, everything));
+    EXPECT_EQ(device.first_posts.back().flags & everything, transmit_post::insert_vlan);
+    EXPECT_EQ(device.first_posts.back().vlan, 0x2007u);
+    EXPECT_EQ(device.packets_taken.back().bytes, before);
+
+    packet_ptr second = memory.make(100);
+    second->info().vlan = 0x2007;
+    EXPECT_TRUE(send(second, 0));
+    EXPECT_EQ(device.first_posts.back().flags & everything, 0u);
+    std::vector<std::byte> tagged = before;
+    constexpr std::array tag{std::byte{0x81}, std::byte{0x00}, std::byte{0x20}, std::byte{0x07}};
+    tagged.insert(tagged.begin() + 12, tag.begin(), tag.end());
+    EXPECT_EQ(device.packets_taken.back().bytes, tagged);
+}
+
+TEST_F(offload, a_tag_needs_a_head_of_its_own_and_leaves_the_twin_alone) {
+    packet_ptr one = memory.make(100);
+    packet_ptr twin = one->clone();
+    const std::vector<std::byte> before = bytes_sent(*twin);
+    one->info().vlan = 1;
+    EXPECT_TRUE(send(one, 0));
+    EXPECT_EQ(device.packets_taken.back().bytes.size(), 104u);
+    EXPECT_EQ(bytes_sent(*twin), before);
+}
+
+TEST_F(offload, what_is_too_short_for_a_tag_goes_without) {
+    packet_ptr runt = memory.make(12);
+    runt->info().vlan = 1;
+    EXPECT_TRUE(send(runt, 0));
+    EXPECT_EQ(device.packets_taken.back().bytes.size(), 12u);
+}
+
+// Both at once, and the checksum's place moves behind the tag.
+TEST_F(offload, a_tag_and_a_checksum) {
+    packet_ptr both = memory.make(100);
+    ASSERT_TRUE(set_partial(*both, 34, 6));
+    both->info().vlan = 5;
+    EXPECT_TRUE(send(both, transmit_post::fill_checksum));
+    EXPECT_EQ(device.first_posts.back().flags & everything, transmit_post::fill_checksum);
+    EXPECT_EQ(device.first_posts.back().transport_header, 38u);
+}
+
+// The strong promise: dropped for want of memory, counted, nothing lost from the pools.
+TEST_F(offload, no_memory_for_the_copy_that_a_checksum_needs) {
+    packet_ptr one = memory.make(100);
+    packet_ptr twin = one->clone(); // the head is shared: filling in needs another
+    std::vector<packet_ptr> all;
+    for (const std::uint32_t bytes : {8192u, 256u})
+        while (packet_ptr more = memory.packets.allocate(bytes))
+            all.push_back(std::move(more));
+    ASSERT_TRUE(set_partial(*one, 20, 16));
+    EXPECT_TRUE(send(one, 0));
+    EXPECT_EQ(sent->drops().of(drop_reason::no_memory), 1u);
+    EXPECT_TRUE(device.packets_taken.empty());
+    EXPECT_TRUE(sent->ledger().closes());
+}
+
+} // namespace
