@@ -11,12 +11,14 @@
 #include <thread>
 #include <utility>
 
+// [includes]
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "noria/poll.hpp"
 #include "noria/ring.hpp"
+// [/includes]
 
 namespace {
 
@@ -56,6 +58,8 @@ void produce(number_ring::producer ring, noria::poll_instance& rx) {
 }
 // [/produce]
 
+// [helpers]
+// Readable once a millisecond; reading it says how many have passed.
 int timer_every_ms() {
     const int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
     const itimerspec each_ms{{0, 1'000'000}, {0, 1'000'000}};
@@ -63,12 +67,14 @@ int timer_every_ms() {
     return timer;
 }
 
+// From now on epoll_wait returns when there is something to read from fd.
 void watch(int epoll, int fd) {
     epoll_event readable{};
     readable.events = EPOLLIN;
     readable.data.fd = fd;
     epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &readable);
 }
+// [/helpers]
 
 } // namespace
 
@@ -112,10 +118,12 @@ int main() {
     }
     // [/loop]
 
+    // [end]
     device.join();
     loop.disable(rx); // a last call may have come after the last number
     close(timer);
     close(epoll);
+    // [/end]
     std::printf("%u numbers in %llu polls, %u out of order; slept %llu times; %llu ticks of the other work\n",
                 source.taken, static_cast<unsigned long long>(loop.polls()), source.out_of_order,
                 static_cast<unsigned long long>(naps), static_cast<unsigned long long>(ticks));

@@ -100,6 +100,8 @@ void print(const std::vector<series>& results) {
 }
 
 void print(const std::vector<goal_result>& goals) {
+    if (goals.empty())
+        return;
     std::printf("%-36s %-20s %-16s %6s %8s\n", "Goal", "ours", "divided by", "goal", "measured");
     for (const goal_result& one : goals) {
         std::printf("%-36s %-20s %-16s %6.2f ", one.aim.words.c_str(), one.ours().c_str(),

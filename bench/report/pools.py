@@ -26,6 +26,7 @@ class Page:
     lead: str
     method: str
     charts: dict
+    beside: str = "Noria, DPDK, and what the machine can do at best"
 
 
 METHOD = """<h2>Method</h2>
@@ -119,7 +120,7 @@ def html(run, what, drawings):
 <style>{variables()}{STYLE}{style}</style></head><body><main>
 <div class="eyebrow">Noria {escape(run["noria"])} · {escape(str(run["machine"].get("cpu", "unknown processor")))}</div>
 <h1>{what.title}</h1>
-<p class="lead soft">{what.lead}: Noria, DPDK, and what the machine can do at best. Less is better.</p>
+<p class="lead soft">{what.lead}: {what.beside}. Less is better.</p>
 {missing}
 {goals_part(run)}
 {charts}

@@ -87,7 +87,8 @@ class driver {
     // memory of ours, whatever is returned: an error says that it is gone, or that its reset failed. Frames
     // that had come in are in the ring still. 35 ms.
     [[nodiscard]] noria::error stop() noexcept {
-        if (!started_)
+        // A transmit queue sends from when it is made.
+        if (!started_ && !transmit_.running())
             return {};
         const std::uint32_t control = registers_.read32(reg::rctl::at);
         registers_.write32(reg::rctl::at, control & ~reg::rctl::enable);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstdint>
 #include <utility>
@@ -53,7 +54,7 @@ class interrupts {
                                                            reg::ctrl_ext::auto_mask_by_read)) |
                                                   reg::ctrl_ext::pba_support);
         for (std::uint32_t vector = 0; vector != vectors; ++vector)
-            set_interval(vector, 0);
+            set_interval(vector, intervals_[vector]);
         arm(other_vector());
     }
 
@@ -63,7 +64,9 @@ class interrupts {
     void mask(std::uint32_t vector) noexcept { registers_.write32(reg::imc, causes_of(vector)); }
 
     // At least so many ns from one call to the next, in steps of 256, up to 16.7 ms; 0 for none (7.4.4).
+    // A reset of the card forgets it, and program() says it again.
     void set_interval(std::uint32_t vector, noria::nanoseconds least) noexcept {
+        intervals_[vector] = least;
         noria::nanoseconds steps = (least + reg::eitr::interval_step - 1) / reg::eitr::interval_step;
         steps = steps < reg::eitr::most_steps ? steps : reg::eitr::most_steps;
         registers_.write32(reg::eitr::at(vector), static_cast<std::uint32_t>(steps));
@@ -100,6 +103,7 @@ class interrupts {
 
     Registers& registers_;
     Source& source_;
+    std::array<noria::nanoseconds, vectors> intervals_{};
 };
 
 // The queues as a poller sees them (noria/poll/pollable.hpp): Work is polled, and the vector re-armed when it

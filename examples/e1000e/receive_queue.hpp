@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <utility>
 
 #include "e1000e/await.hpp"
 #include "e1000e/descriptors.hpp"
@@ -155,11 +156,12 @@ class receive_queue {
             const auto memory = dma_->allocate(descriptors * sizeof(descriptor), 128);
             if (!memory)
                 return memory.error();
-            buffers_.reset(new (std::nothrow) buffer[descriptors]);
-            if (buffers_ == nullptr)
+            std::unique_ptr<buffer[]> buffers(new (std::nothrow) buffer[descriptors]);
+            if (buffers == nullptr)
                 return noria::make_error(std::errc::not_enough_memory,
                                          "the system has no memory for the queue's bookkeeping");
             memory_ = *memory;
+            buffers_ = std::move(buffers);
             room_ = descriptors;
         }
         size_ = descriptors;

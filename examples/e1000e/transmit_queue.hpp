@@ -7,7 +7,9 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <utility>
 
+#include "e1000e/addresses.hpp"
 #include "e1000e/await.hpp"
 #include "e1000e/descriptors.hpp"
 #include "e1000e/registers.hpp"
@@ -136,11 +138,12 @@ class transmit_queue {
             const auto memory = dma_->allocate(descriptors * sizeof(descriptor) + padding_bytes, 128);
             if (!memory)
                 return memory.error();
-            packets_.reset(new (std::nothrow) packet[descriptors]);
-            if (packets_ == nullptr)
+            std::unique_ptr<packet[]> packets(new (std::nothrow) packet[descriptors]);
+            if (packets == nullptr)
                 return noria::make_error(std::errc::not_enough_memory,
                                          "the system has no memory for the queue's bookkeeping");
             memory_ = *memory;
+            packets_ = std::move(packets);
             room_ = descriptors;
         }
         size_ = descriptors;
@@ -199,15 +202,15 @@ class transmit_queue {
         ++used_;
     }
 
-    // The card has 8 bits for where a checksum begins and where it goes.
+    // The card has 8 bits for where a checksum begins and where it goes; and a frame has an end.
     [[nodiscard]] static bool can_be_sent(std::span<const noria::transmit_post> pieces) noexcept {
         const noria::transmit_post& first = pieces.front();
         const bool in_reach = (first.flags & noria::transmit_post::fill_checksum) == 0 ||
                               (first.transport_header != 0 &&
                                std::uint32_t{first.transport_header} + first.checksum_field <= 0xff);
-        return in_reach && std::ranges::all_of(pieces, [](const noria::transmit_post& each) {
-                   return each.length <= tx::most_bytes;
-               });
+        return in_reach && first.packet_bytes <= longest_jumbo - 4 &&
+               std::ranges::all_of(
+                   pieces, [](const noria::transmit_post& each) { return each.length <= tx::most_bytes; });
     }
 
     // The card remembers one context: the same again costs nothing.

@@ -22,7 +22,8 @@
 //   auto card = *ixgbe::driver<...>::open(registers, dma, clock, {.queues = 2});
 //   auto rx = noria::rx_queue<ixgbe::receive_queue<...>, noria::build_around>::create(card->receive(0), ...);
 //   auto tx = noria::tx_queue<ixgbe::transmit_queue<...>>::create(card->transmit(0), ...);
-//   card->start();                  frames come in from here on
+//   card->start();                  frames are taken from here on,
+//   card->wait_for_link();          and come once the link is up
 //   ... rx->poll, tx->send ...
 //   card->stop();                   the card touches nothing of ours any more
 //

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "hardware/interrupts.hpp"
 #include "hardware/registers.hpp"
 #include "ixgbe/registers.hpp"
+#include "ixgbe/rss.hpp"
 #include "noria/core/clock.hpp"
 #include "noria/poll/moderation.hpp"
 
@@ -31,6 +34,7 @@ class interrupts {
     interrupts(Registers& registers, Source& source) noexcept : registers_(registers), source_(source) {}
 
     // Set-up, once: all vectors in one call, for that is how the kernel wants it. Then program().
+    // Precondition: 1 to 16 queues.
     [[nodiscard]] noria::error open(std::uint32_t queues) noexcept {
         queues_ = queues;
         if (noria::error failed = source_.open(queues + 1); failed.code)
@@ -50,7 +54,7 @@ class interrupts {
         registers_.write32(reg::eiac::at, all_vectors() & reg::eicr::queues);
         registers_.write32(reg::eiam_ex(0), all_vectors());
         for (std::uint32_t vector = 0; vector <= queues_; ++vector)
-            set_interval(vector, 0);
+            set_interval(vector, intervals_[vector]);
         registers_.write32(reg::eims::at, reg::eicr::link_change);
     }
 
@@ -60,8 +64,9 @@ class interrupts {
     void mask(std::uint32_t vector) noexcept { registers_.write32(reg::eimc_ex(0), bit(vector)); }
 
     // At least so many ns from one call to the next, in steps of 2048, up to about 1 ms; 0 for none (7.3.2).
-    // The time that runs already goes on.
+    // The time that runs already goes on. A reset of the card forgets it, and program() says it again.
     void set_interval(std::uint32_t vector, noria::nanoseconds least) noexcept {
+        intervals_[vector] = least;
         const noria::nanoseconds most = reg::eitr::interval_mask >> 3;
         noria::nanoseconds steps = (least + reg::eitr::interval_step - 1) / reg::eitr::interval_step;
         steps = steps < most ? steps : most;
@@ -94,6 +99,7 @@ class interrupts {
     Registers& registers_;
     Source& source_;
     std::uint32_t queues_ = 0;
+    std::array<noria::nanoseconds, rss_queues + 1> intervals_{};
 };
 
 // The queues of one vector as a poller sees them (noria/poll/pollable.hpp): Work is polled, and the vector

@@ -37,7 +37,8 @@ template <hardware::register_space Registers>
     return {.up = true, .mbits = mbits[links >> reg::links::speed & 3]};
 }
 
-// Waits until the link is up: up to 9 s with the slowest partner, for ever without a cable.
+// Waits until the link is up: with the slowest partner that takes 9 s. Without a cable it ends in an
+// error.
 template <hardware::register_space Registers, noria::clock_source Clock>
 [[nodiscard]] noria::error wait_for_link(Registers& registers, Clock& clock,
                                          noria::nanoseconds limit = 9'000 * millisecond) noexcept {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <utility>
 
 #include "hardware/dma_space.hpp"
 #include "ixgbe/await.hpp"
@@ -26,7 +27,7 @@
 //        '-----------> the strategy makes a packet of the buffers, and the consumer has it
 //
 //      ring   [ done | done | empty | empty | empty | ours | ours ]
-//               ^ head_       (the card's head, RDH)  ^ tail_, RDT
+//               ^ head_       ^ RDH, the card's       ^ tail_, RDT
 
 namespace ixgbe {
 
@@ -107,6 +108,8 @@ class receive_queue {
             const std::uint32_t next = behind(tail);
             if (next == head_)
                 break;
+            if (splits_ && !headers_[tail].there && spare_count_ != 0)
+                headers_[tail] = spares_[--spare_count_];
             const noria::buffer_post& post = posts[taken++];
             NORIA_EXPECTS(post.length >= announced_bytes(),
                           "the card writes as far as it was told at configure: no buffer is shorter");
@@ -153,7 +156,12 @@ class receive_queue {
                     completions[written++] = body;
                 }
             } else {
-                // A header buffer that was not needed stays with its descriptor for the next frame.
+                // A header buffer that was not needed is for the next descriptor that wants one. (Were it to
+                // stay with this one, all buffers of a short ring could end as headers that wait for bodies.)
+                if (splits_) {
+                    spares_[spare_count_++] = headers_[head];
+                    headers_[head].there = false;
+                }
                 completions[written++] = body;
             }
             head = behind(head);
@@ -230,6 +238,10 @@ class receive_queue {
             return noria::make_error(std::errc::invalid_argument,
                                      "a receive queue of this card has between 1 and 8191 buffers",
                                      most_descriptors - 1, wanted.descriptors);
+        if (splits_ && wanted.descriptors < 2)
+            return noria::make_error(std::errc::invalid_argument,
+                                     "a frame whose headers are split off takes 2 buffers: post as many", 2,
+                                     wanted.descriptors);
         if (wanted.buffer_bytes < 1024)
             return noria::make_error(
                 std::errc::invalid_argument,
@@ -249,15 +261,20 @@ class receive_queue {
             auto memory = dma_->allocate(descriptors * sizeof(descriptor), 128);
             if (!memory)
                 return memory.error();
-            memory_ = *memory;
-            buffers_.reset(new (std::nothrow) buffer[descriptors]);
-            headers_.reset(new (std::nothrow) buffer[descriptors]);
-            if (buffers_ == nullptr || headers_ == nullptr)
+            std::unique_ptr<buffer[]> buffers(new (std::nothrow) buffer[descriptors]);
+            std::unique_ptr<buffer[]> headers(new (std::nothrow) buffer[descriptors]);
+            std::unique_ptr<buffer[]> spares(new (std::nothrow) buffer[descriptors]);
+            if (buffers == nullptr || headers == nullptr || spares == nullptr)
                 return noria::make_error(std::errc::not_enough_memory,
                                          "the system has no memory for the queue's bookkeeping");
+            memory_ = *memory;
+            buffers_ = std::move(buffers);
+            headers_ = std::move(headers);
+            spares_ = std::move(spares);
             room_ = descriptors;
         }
         size_ = descriptors;
+        spare_count_ = 0;
         ring_ = reinterpret_cast<descriptor*>(memory_.bytes.data());
         std::fill_n(ring_, size_, descriptor{});
         std::fill_n(buffers_.get(), size_, buffer{});
@@ -336,8 +353,10 @@ class receive_queue {
     descriptor* ring_ = nullptr;
     std::unique_ptr<buffer[]> buffers_; // that the descriptor of this number was given
     std::unique_ptr<buffer[]> headers_;
+    std::unique_ptr<buffer[]> spares_; // for headers, with no descriptor
+    std::uint32_t spare_count_ = 0;
     std::uint32_t size_ = 0; // descriptors in the ring
-    std::uint32_t head_ = 0; // the next that the card fills
+    std::uint32_t head_ = 0; // the next to be reaped
     std::uint32_t tail_ = 0; // the next that is given to it
     std::uint32_t doorbell_; // where RDT is
     std::uint32_t buffer_bytes_ = 0;

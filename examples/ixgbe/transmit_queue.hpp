@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <utility>
 
 #include "hardware/dma_space.hpp"
 #include "ixgbe/await.hpp"
@@ -190,18 +191,21 @@ class transmit_queue {
     // reported as an error.
     [[nodiscard]] bool place(std::span<const noria::transmit_post> pieces) noexcept {
         const noria::transmit_post& first = pieces.front();
-        offload how{.possible = first.packet_bytes <= longest,
-                    .command = 0,
-                    .options = field(first.packet_bytes, tx::payload),
-                    .with = {}};
+        offload how{
+            .possible = true, .command = 0, .options = field(first.packet_bytes, tx::payload), .with = {}};
         const bool with_context = (first.flags & options_.offloads) != 0;
         if (with_context)
             how = make_offload(first);
+        // What goes on the wire is no longer than without an offload.
+        const bool cut = with_context && (first.flags & noria::transmit_post::segment) != 0;
+        const std::uint32_t on_wire =
+            cut ? std::uint32_t{first.header_bytes} + first.segment_bytes : first.packet_bytes;
         const bool padded = first.packet_bytes < shortest;
         std::uint32_t wanted = (with_context ? 1u : 0u) + (padded ? 1u : 0u);
         for (const noria::transmit_post& piece : pieces)
             wanted += noria::divide_up(piece.length, tx::most_bytes);
-        if (!how.possible || wanted > most_descriptors) [[unlikely]] {
+        if (!how.possible || on_wire > longest || wanted > std::min(most_descriptors, size_ - 1))
+            [[unlikely]] {
             push(first.id, never_sent);
             // It is told of with the packets before it, at once where there are none.
             if (unmarked_ == 0) {
@@ -217,7 +221,7 @@ class transmit_queue {
         if (with_context)
             how.options |= field(use_context(how.with), tx::context_index);
         if (padded)
-            how.options = field(shortest, tx::payload);
+            how.options += field(shortest - first.packet_bytes, tx::payload);
         for (const noria::transmit_post& piece : pieces)
             for (std::uint32_t at = 0; at != piece.length;) {
                 const std::uint32_t length = std::min(piece.length - at, tx::most_bytes);
@@ -288,12 +292,15 @@ class transmit_queue {
             if (!memory)
                 return memory.error();
             const std::uint32_t packets = std::bit_ceil(descriptors);
-            memory_ = *memory;
-            packets_.reset(new (std::nothrow) noria::transmit_report[packets]);
-            marks_.reset(new (std::nothrow) mark[packets]);
-            if (packets_ == nullptr || marks_ == nullptr)
+            std::unique_ptr<noria::transmit_report[]> reports(new (std::nothrow)
+                                                                  noria::transmit_report[packets]);
+            std::unique_ptr<mark[]> marks(new (std::nothrow) mark[packets]);
+            if (reports == nullptr || marks == nullptr)
                 return noria::make_error(std::errc::not_enough_memory,
                                          "the system has no memory for the queue's bookkeeping");
+            memory_ = *memory;
+            packets_ = std::move(reports);
+            marks_ = std::move(marks);
             packet_mask_ = packets - 1;
             room_ = descriptors;
         }

@@ -365,16 +365,24 @@ struct receiver {
 
 TEST(FlowSteering, SteersPacketsToTheirConsumers) {
     packet_fixture memory;
-    std::array<std::vector<std::uint32_t>, 3> seen;
+    // [set_up]
+    std::array<std::vector<std::uint32_t>, 3> seen; // by the cpus 0 and 1, and by the one that receives
     std::vector<std::unique_ptr<cpu_side>> cpus;
     for (std::size_t i = 0; i != 2; ++i)
         cpus.push_back(std::make_unique<cpu_side>(processing{&seen[i]}));
-    std::vector<noria::consumer_table::entry> entries(64);
-    noria::consumer_table consumers(entries, 2);
-    std::vector<noria::steered_flow> flows(64);
-    receiver rx{{cpus}, noria::toeplitz_hasher(), noria::flow_steering(flows, consumers), {}, {&seen[2]}};
+
+    std::vector<noria::consumer_table::entry> entries(64); // 2^n; one table for all receive queues
+    noria::consumer_table consumers(entries, 2);           // cpus 0 and 1
+    std::vector<noria::steered_flow> flows(64);            // 2^n; for each receive queue its own
+    const std::vector<std::uint16_t> otherwise;            // {0, 1}: both share what nobody asked for
+    receiver rx{.cpus = {cpus},
+                .hasher = noria::toeplitz_hasher(),
+                .steering = noria::flow_steering(flows, consumers, noria::cpu_map(otherwise)),
+                .to = {},
+                .here = {&seen[2]}};
     for (auto& each : cpus)
         rx.to.push_back(each->backlog.from_another_cpu());
+    // [/set_up]
 
     const auto packet = [&](bool ip) {
         const std::uint8_t start[] = {0x45, 0, 0, 28, 0,  0, 0, 0, 64, 17, 0, 0,
@@ -405,6 +413,19 @@ TEST(FlowSteering, SteersPacketsToTheirConsumers) {
     EXPECT_EQ(seen[1], (std::vector<std::uint32_t>{hash, hash}));
     EXPECT_EQ(seen[0], (std::vector<std::uint32_t>{hash}));
     EXPECT_EQ(memory.packets().consumed(), 5u);
+
+    rx.receive(packet(true));
+    rx.end_of_poll();
+    const auto end = [](cpu_side& cpu) {
+        // [drain]
+        while (cpu.loop.pending())
+            (void)cpu.loop.cycle();
+        cpu.loop.disable(cpu.instance);
+        // [/drain]
+    };
+    for (auto& each : cpus)
+        end(*each);
+    EXPECT_EQ(memory.packets().consumed(), 6u) << "nothing is left in a backlog";
 }
 
 } // namespace

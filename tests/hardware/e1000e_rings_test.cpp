@@ -206,6 +206,50 @@ TEST(e1000e_rings, a_tag_is_in_every_descriptor_of_its_packet) {
     EXPECT_EQ(words_of(s.ring()[1]), (words{7, 1, 50 | data | end | 1u << 30, 0x602au << 16}));
 }
 
+// A frame has an end: what is longer is reported as an error, and the card never hears of it.
+TEST(e1000e_rings, a_packet_longer_than_a_frame_is_an_error) {
+    constexpr std::uint32_t longest = e1000e::longest_jumbo - 4; // and a CRC
+    const auto halves = [](std::uint32_t id, std::uint32_t bytes) {
+        std::array posts{piece(id, bytes / 2, 0), piece(id, bytes - bytes / 2)};
+        for (transmit_post& each : posts)
+            each.packet_bytes = bytes;
+        return posts;
+    };
+    for (const std::uint32_t bytes : {longest + 1, 2 * longest}) {
+        sending_rings s;
+        ASSERT_EQ(s.queue.transmit(halves(1, bytes)), 2u);
+        EXPECT_EQ(s.card.doorbells, 0u);
+        std::array<transmit_report, 2> reports;
+        ASSERT_EQ(s.queue.reap_sent(reports), 1u);
+        EXPECT_EQ(reports[0].id, 1u);
+        EXPECT_EQ(reports[0].flags, transmit_report::error | transmit_report::memory_free);
+        ASSERT_EQ(s.queue.transmit(halves(2, longest)), 2u);
+        EXPECT_EQ(s.card.values[reg::tdt], 2u);
+    }
+}
+
+// A transmit queue sends from when it is made: a stop ends that too, and so does the driver's end.
+TEST(e1000e_rings, what_was_never_started_is_stopped_when_it_sends) {
+    using driver_type = e1000e::driver<quiet_card, plain_memory, fast_clock>;
+    for (const bool by_hand : {true, false}) {
+        quiet_card card;
+        plain_memory memory;
+        fast_clock clock;
+        {
+            auto driver = driver_type::open(card, memory, clock);
+            ASSERT_TRUE(driver) << driver.error().advice;
+            ASSERT_TRUE((*driver)->transmit().configure_transmit({.descriptors = 64, .most_pieces = 18}));
+            ASSERT_NE(card.values[reg::tctl::at] & reg::tctl::enable, 0u);
+            if (by_hand) {
+                EXPECT_FALSE((*driver)->stop().code);
+                EXPECT_FALSE((*driver)->transmit().running());
+                EXPECT_EQ(card.values[reg::tctl::at] & reg::tctl::enable, 0u);
+            }
+        }
+        EXPECT_EQ(card.values[reg::tctl::at] & reg::tctl::enable, 0u);
+    }
+}
+
 // However the ring is filled and emptied, the tail never catches up with what is not reported.
 TEST(e1000e_rings, the_transmit_ring_never_overflows) {
     random_steps random;
@@ -270,6 +314,19 @@ TEST(e1000e_rings, vectors_and_what_is_asked_of_them) {
     EXPECT_EQ(card.values[reg::eitr::at(0)], 4u) << "of 256 ns, and no less than was asked";
     calls.set_interval(0, ~nanoseconds{0} >> 1);
     EXPECT_EQ(card.values[reg::eitr::at(0)], 0xffffu);
+}
+
+TEST(e1000e_rings, a_reset_takes_no_interval_away) {
+    quiet_card card;
+    no_vectors source;
+    e1000e::interrupts calls(card, source);
+    ASSERT_FALSE(calls.open().code);
+    calls.set_interval(0, 1000);
+    calls.set_interval(1, 2000);
+    card.values[reg::eitr::at(0)] = card.values[reg::eitr::at(1)] = 0; // the card was reset
+    calls.program();
+    EXPECT_EQ(card.values[reg::eitr::at(0)], 4u);
+    EXPECT_EQ(card.values[reg::eitr::at(1)], 8u);
 }
 
 template <class Strategy>

@@ -168,6 +168,16 @@ TEST_F(ixgbe_interrupts, are_programmed_again_after_a_reset) {
     EXPECT_EQ(called(), 1u);
 }
 
+TEST_F(ixgbe_interrupts, a_reset_takes_no_interval_away) {
+    vectors.set_interval(0, 100'000);
+    vectors.set_interval(vectors.other_vector(), 3000);
+    r.reset();
+    EXPECT_EQ(r.card.behind()[0x820], 0u) << "the card has forgotten";
+    vectors.program();
+    EXPECT_EQ(r.card.behind()[0x820], 49u << 3);
+    EXPECT_EQ(r.card.behind()[0x824], 2u << 3);
+}
+
 TEST(ixgbe_many_vectors, each_queue_has_its_own) {
     for (const std::uint32_t queues : {1u, 2u, 3u, 16u}) {
         opened_card c({.queues = queues});

@@ -2,7 +2,9 @@
 // Receiving with the driver of the 82599, on the model of the card: each mode, each strategy, any frames.
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -285,13 +287,71 @@ TEST(ixgbe_receive_queue, takes_as_many_buffers_as_was_said) {
         for (const std::uint32_t n : {1u, 2u, 6u, 7u, 8u, 63u, 64u}) {
             opened_card c({.receive = {.mode = mode}});
             receive_backend& queue = c.driver->receive(0);
-            ASSERT_TRUE(queue.configure({.descriptors = n, .buffer_bytes = 1024}));
+            const auto made = queue.configure({.descriptors = n, .buffer_bytes = 1024});
+            if (n == 1 && mode == ixgbe::receive_mode::header_split) {
+                EXPECT_EQ(made.error().wanted, 2u) << "a frame takes two";
+                continue;
+            }
+            ASSERT_TRUE(made);
             const noria::buffer_post one{.iova = 0x10'0000'0000, .id = 0, .length = 1024};
             std::uint32_t taken = 0;
             while (queue.post({&one, 1}) == 1)
                 ++taken;
             EXPECT_GE(taken, n);
             EXPECT_LE(taken, n + 2 * 8);
+        }
+}
+
+// What is not split needs no header buffer: that must not hold up the buffers of a short ring until all of
+// them wait as headers for a body.
+TEST(ixgbe_receive_queue, a_short_ring_goes_on_with_frames_that_are_not_split) {
+    constexpr std::uint32_t buffer_bytes = 2048;
+    for (const std::uint32_t n : {2u, 7u, 8u, 16u})
+        for (const bool some_split : {false, true}) {
+            SCOPED_TRACE(testing::Message() << n << " buffers" << (some_split ? ", some frames split" : ""));
+            random_steps random;
+            opened_card c({.receive = {.mode = ixgbe::receive_mode::header_split}});
+            receive_backend& queue = c.driver->receive(0);
+            auto memory =
+                need(noria::region::map({.bytes = n * buffer_bytes, .best = noria::backing::plain_pages}));
+            const noria::mapping dma = need(queue.attach(memory));
+            ASSERT_TRUE(queue.configure({.descriptors = n, .buffer_bytes = buffer_bytes}));
+            c.start();
+            const auto buffer = [&](std::uint32_t id) {
+                return memory.bytes().subspan(std::size_t{id} * buffer_bytes, buffer_bytes);
+            };
+            std::vector<noria::buffer_post> free_ones;
+            const auto give_back = [&](std::uint32_t id) {
+                free_ones.push_back(
+                    {.iova = dma.iova_of(buffer(id).data()), .id = id, .length = buffer_bytes});
+            };
+            for (std::uint32_t id = 0; id != n; ++id)
+                give_back(id);
+            for (std::uint64_t i = random_steps::count(1000, 100); i != 0; --i) {
+                const std::uint32_t taken = queue.post(free_ones);
+                free_ones.erase(free_ones.begin(), free_ones.begin() + taken);
+                bytes frame = plain_frame(random, 60);
+                frame[12] = std::byte{0x08}; // ARP
+                frame[13] = std::byte{0x06};
+                if (some_split && random.one_in(3))
+                    frame = by_hand::make_frame({.protocol = 6, .payload = 300});
+                ASSERT_EQ(c.card.wire_in(frame), arrival::queued);
+                c.card.step();
+                std::array<noria::completion, 2> done;
+                const std::uint32_t pieces = queue.reap(done);
+                ASSERT_NE(pieces, 0u) << "nothing came out, and " << i << " frames were to come";
+                bytes got;
+                for (const noria::completion& each : std::span(done).first(pieces)) {
+                    ASSERT_LT(each.id, n);
+                    ASSERT_LE(each.length, buffer_bytes);
+                    const auto piece = buffer(each.id).first(each.length);
+                    got.insert(got.end(), piece.begin(), piece.end());
+                    give_back(each.id);
+                }
+                ASSERT_EQ(got, frame);
+                ASSERT_LE(free_ones.size(), n) << "a buffer came back twice";
+            }
+            c.expect_no_faults();
         }
 }
 

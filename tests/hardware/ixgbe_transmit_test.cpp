@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 // Sending with the driver of the 82599, on the model of the card.
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -148,6 +151,54 @@ TEST_F(ixgbe_transmit, pads_what_is_too_short_for_the_card) {
     }
 }
 
+// What the card is to do with a short packet does not get lost when it is padded.
+TEST_F(ixgbe_transmit, a_padded_packet_keeps_its_tag) {
+    tx_type& out = start();
+    for (std::uint32_t size = 14; size != 20; ++size)
+        for (std::uint16_t vlan = 1; vlan != 4; ++vlan) { // more than the two contexts of the card
+            noria::packet_ptr tiny = memory.make(size);
+            tiny->info().vlan = vlan;
+            bytes frame = bytes_sent(*tiny);
+            ASSERT_TRUE(out.send(tiny));
+            c.card.step();
+            const std::array tag{std::byte{0x81}, std::byte{0x00}, std::byte{0x00},
+                                 static_cast<std::byte>(vlan)};
+            frame.insert(frame.begin() + 12, tag.begin(), tag.end());
+            EXPECT_EQ(sent(), std::vector<bytes>{padded(frame)}) << size << " bytes, VLAN " << vlan;
+            EXPECT_EQ(out.complete(4), 1u);
+        }
+}
+
+// The same in the descriptors: there is a context (CC), which one, and that the sum is to be filled in
+// (TXSM).
+TEST_F(ixgbe_transmit, a_padded_packet_keeps_its_options) {
+    transmit_backend& queue = c.driver->transmit(0);
+    ASSERT_TRUE(queue.configure_transmit({.descriptors = 64, .most_pieces = 18}));
+    c.start();
+    auto tiny = need(noria::region::map({.bytes = 4096, .best = noria::backing::plain_pages}));
+    const noria::mapping dma = need(queue.attach(tiny));
+    const std::uint64_t ring_at = c.card.behind()[0x6000] | std::uint64_t{c.card.behind()[0x6004]} << 32;
+    const auto* const ring =
+        reinterpret_cast<const ixgbe::descriptor*>(c.card.dma().address_of(ring_at, 128));
+    ASSERT_NE(ring, nullptr);
+    c.card.pull_out(); // what is asked for has no room in so few bytes: only we are to see it
+    // The second of two contexts, and both descriptors of the packet, its bytes and the zeros behind them.
+    for (std::uint16_t vlan = 1; vlan != 3; ++vlan) {
+        const transmit_post one{.iova = dma.iova_of(tiny.bytes().data()),
+                                .id = vlan,
+                                .length = 16,
+                                .packet_bytes = 16,
+                                .flags = transmit_post::end_of_packet | transmit_post::insert_vlan |
+                                         transmit_post::fill_checksum,
+                                .vlan = vlan,
+                                .checksum_field = 6};
+        ASSERT_EQ(queue.transmit({&one, 1}), 1u);
+        for (const std::uint32_t piece : {1u, 2u})
+            EXPECT_EQ(ring[3 * (vlan - 1u) + piece].words[3],
+                      17u << 14 | 1u << 9 | 1u << 7 | (vlan - 1u) << 4);
+    }
+}
+
 // What can never go out is reported as an error, in its place among the others.
 TEST_F(ixgbe_transmit, what_is_too_long_is_an_error_and_nobody_waits_for_it) {
     tx_type& out = start({.descriptors = 64});
@@ -182,6 +233,51 @@ TEST_F(ixgbe_transmit, what_is_too_long_is_an_error_and_nobody_waits_for_it) {
     EXPECT_EQ(out.send(exact), 33u);
     c.card.step();
     EXPECT_EQ(out.complete(64), 33u);
+}
+
+// The same with an offload: a tag does not make room for more, and of what is cut each segment counts.
+TEST_F(ixgbe_transmit, what_is_too_long_is_an_error_with_an_offload_too) {
+    constexpr std::uint32_t longest = ixgbe::longest_jumbo - 4; // and a CRC
+    constexpr std::uint16_t headers = 54;
+    transmit_backend& queue = c.driver->transmit(0);
+    ASSERT_TRUE(queue.configure_transmit({.descriptors = 64, .most_pieces = 18}));
+    c.start();
+    auto big = need(noria::region::map({.bytes = 60'000, .best = noria::backing::plain_pages}));
+    const noria::mapping dma = need(queue.attach(big));
+    const bytes front = by_hand::make_frame({.protocol = 6, .payload = 1});
+    std::copy(front.begin(), front.end(), big.bytes().begin());
+    transmit_post tagged{.iova = dma.iova_of(big.bytes().data()),
+                         .id = 1,
+                         .flags = transmit_post::end_of_packet | transmit_post::insert_vlan,
+                         .vlan = 5};
+    transmit_post cut = tagged;
+    cut.flags = transmit_post::end_of_packet | transmit_post::segment;
+    cut.network_header = 14;
+    cut.transport_header = 34;
+    cut.checksum_field = 16;
+    cut.header_bytes = headers;
+    // How many frames go out? None for what is refused, of which the card never hears.
+    const auto try_it = [&](transmit_post post, std::uint32_t packet_bytes, std::uint32_t segment_bytes) {
+        post.length = post.packet_bytes = packet_bytes;
+        post.segment_bytes = static_cast<std::uint16_t>(segment_bytes);
+        const std::uint32_t before = c.card.behind()[0x6018];
+        EXPECT_EQ(queue.transmit({&post, 1}), 1u);
+        const bool given = c.card.behind()[0x6018] != before;
+        c.card.step();
+        noria::transmit_report report;
+        EXPECT_EQ(queue.reap_sent({&report, 1}), 1u);
+        EXPECT_EQ((report.flags & noria::transmit_report::error) == 0, given);
+        EXPECT_NE(report.flags & noria::transmit_report::memory_free, 0u);
+        const std::size_t frames = sent().size();
+        EXPECT_EQ(frames != 0, given);
+        return frames;
+    };
+    EXPECT_EQ(try_it(tagged, longest, 0), 1u);
+    EXPECT_EQ(try_it(tagged, longest + 1, 0), 0u);
+    EXPECT_EQ(try_it(tagged, 16'000, 0), 0u);
+    EXPECT_EQ(try_it(cut, 30'000, longest - headers), 4u);
+    EXPECT_EQ(try_it(cut, 30'000, longest - headers + 1), 0u);
+    EXPECT_EQ(try_it(cut, 60'000, 1460), 42u);
 }
 
 class ixgbe_transmit_few_pieces : public ixgbe_transmit {

@@ -125,6 +125,28 @@ TEST_F(offload, what_the_device_does_not_do_is_filled_in) {
     }
 }
 
+// No device looks for TCP or UDP before the end of an Ethernet header.
+TEST_F(offload, a_checksum_from_within_the_ethernet_header_is_filled_in) {
+    for (const std::uint32_t field : {6u, 16u})
+        for (std::uint32_t start = 0; start != 18; ++start) {
+            packet_ptr wants = memory.make(120);
+            ASSERT_TRUE(set_partial(*wants, start, field));
+            std::vector<std::byte> expected = bytes_sent(*wants);
+            const bool by_device = start > 14;
+            if (!by_device) {
+                const std::uint16_t sum = udp_checksum(sum_of(std::span(expected).subspan(start)));
+                expected[start + field] = static_cast<std::byte>(sum >> 8);
+                expected[start + field + 1] = static_cast<std::byte>(sum);
+            }
+            EXPECT_TRUE(send(wants, everything));
+            EXPECT_EQ(device.first_posts.back().flags & transmit_post::fill_checksum,
+                      by_device ? std::uint32_t{transmit_post::fill_checksum} : 0u)
+                << start;
+            EXPECT_EQ(device.packets_taken.back().bytes, expected) << start;
+            sent.reset();
+        }
+}
+
 TEST_F(offload, a_tag_is_asked_for_or_put_in) {
     packet_ptr first = memory.make(100);
     first->info().vlan = 0x2007;

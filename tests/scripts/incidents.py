@@ -8,6 +8,7 @@ Each PROGRAM is a built example: 10_microburst belongs to docs/incidents/microbu
     <!-- printed by 10_microburst -->      stands above a block of lines that the program prints, one after another;
     ![...](microburst.svg)                 shows what it writes when it is run with --svg FILE.
 
+A page has one of them at least: what was seen can be seen again.
 With --update pictures are written anew, and blocks whose first line is still printed are brought up to date.
 """
 
@@ -50,6 +51,7 @@ def check(root, programs, update):
         drawn = f"]({picture.name})" in text
         blocks = list(BLOCK.finditer(text))
         if not drawn and not blocks:
+            yield f"{where}: shows nothing of its program: quote what it prints below '<!-- printed by NN_{page.stem} -->', or its picture."
             continue
         program = next((p for p in programs if re.sub(r"^\d+_", "", p.name) == page.stem and p.is_file()), None)
         if program is None:

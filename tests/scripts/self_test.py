@@ -139,6 +139,7 @@ STALE = [
     ("docs/incidents/seen.md", INCIDENT["docs/incidents/seen.md"].replace("![]", "!["), "is not shown by"),
     ("docs/incidents/seen.md", INCIDENT["docs/incidents/seen.md"].replace("01_seen", "02_seen"), "is to name this page's program"),
     ("docs/incidents/more.md", INCIDENT["docs/incidents/seen.md"], "no program NN_more is built"),
+    ("docs/incidents/more.md", "# More\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n", "shows nothing of its program"),
 ]
 
 # What tests/compile_fail/check must say about programs that are no good as compile-fail cases.

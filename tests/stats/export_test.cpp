@@ -2,14 +2,17 @@
 #include "noria/stats/export.hpp"
 
 #include <cctype>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -17,6 +20,8 @@
 
 #include <rapidcheck/gtest.h>
 
+#include "noria/backend/loopback.hpp"
+#include "noria/queue.hpp"
 #include "support/exported.hpp"
 
 namespace {
@@ -267,6 +272,67 @@ TEST(Export, WhatNobodyCountsIsLeftOut) {
 
 TEST(ExportJson, NoQueueIsAnEmptyArray) {
     EXPECT_EQ(json({}), "[]\n");
+}
+
+// As docs/reference/counters.md has it.
+// [metrics]
+// What a monitor reads of one queue. On the thread that polls it; `freed` is what the consumer counts.
+template <class Card, class Queue>
+std::string metrics(const Card& card, const Queue& queue, const noria::drop_histogram& freed) {
+    noria::link_values link;
+    link.rx_over_errors = queue.counters().oversize;
+    link.rx_errors = queue.drops().of(drop_reason::device_error) + link.rx_over_errors;
+    link.rx_packets = queue.counters().frames - link.rx_errors; // good ones, those dropped later included
+    link.rx_bytes = queue.counters().bytes;                     // of those delivered
+    link.rx_missed = card.missed();                             // the host never saw these
+    link.rx_dropped = queue.drops().of(drop_reason::no_memory) + freed.dropped();
+    const noria::exported_queue queues[] = {{"rx0", link, &queue.drops()}, {"rx0 consumer", {}, &freed}};
+
+    std::string text(noria::export_prometheus({}, queues), ' '); // without room it says how much it needs
+    (void)noria::export_prometheus(text, queues);
+    return text;
+}
+// [/metrics]
+
+TEST(Export, SumsUpACardAQueueAndItsConsumer) {
+    using card_type = noria::backend::loopback<noria::buffer_model::per_packet>;
+    using queue_type = noria::rx_queue<
+        card_type, noria::strategy<noria::fresh_buffers, noria::wrap, noria::shortage::drop_and_recycle>>;
+    const noria::rx_options options{.descriptors = 64, .packets = 96, .frame_bytes = 500};
+    card_type card{{.error = 10}};
+    auto memory = noria::region::map({.bytes = queue_type::region_bytes(options)});
+    ASSERT_TRUE(memory);
+    auto queue = queue_type::create(card, *memory, options);
+    ASSERT_TRUE(queue);
+
+    const std::vector<std::byte> wire(500);
+    noria::drop_histogram freed;
+    std::vector<noria::packet_ptr> kept; // until there is no memory
+    std::uint64_t delivered = 0;
+    const auto consume = [&](noria::packet_ptr packet) noexcept {
+        if (++delivered % 4 != 0)
+            return kept.push_back(std::move(packet));
+        freed.count(drop_reason::filter);
+        packet.free(drop_reason::filter);
+    };
+    for (int i = 0; i != 1000; ++i)
+        (void)card.offer({.bytes = wire}); // more than it has room for
+    for (int i = 0; i != 100; ++i) {
+        (void)queue->poll(64, consume);
+        (void)card.step();
+    }
+    const auto all = prometheus_reader(metrics(card, *queue, freed)).samples;
+    const auto link = [&](const std::string& name) { return all.at("noria_" + name + "_total{queue=rx0}"); };
+    EXPECT_EQ(link("rx_missed"), card.missed());
+    EXPECT_NE(link("rx_missed"), 0u);
+    EXPECT_NE(link("rx_errors"), 0u);
+    EXPECT_EQ(link("rx_packets") + link("rx_errors") + link("rx_missed"), 1000u);
+    EXPECT_EQ(link("rx_bytes"), 500 * delivered);
+    const std::uint64_t no_memory = all.at("noria_drops_total{queue=rx0,reason=no_memory}");
+    EXPECT_NE(no_memory, 0u);
+    EXPECT_EQ(all.at("noria_drops_total{queue=rx0 consumer,reason=filter}"), delivered / 4);
+    EXPECT_EQ(link("rx_dropped"), no_memory + delivered / 4);
+    EXPECT_EQ(link("rx_packets"), delivered + no_memory);
 }
 
 // Any name of a queue comes back as it was, from both.

@@ -127,6 +127,8 @@ struct bind_plan {
     bind_plan plan;
     if (!device.exists())
         plan.refused = "there is no PCI device \"" + device.address() + "\": `lspci -D` lists them";
+    else if (device.driver().empty()) // as a bind leaves it that failed half way
+        plan.steps.push_back("end its reservation, and let the kernel find a driver for it");
     else if (device.driver() != "vfio-pci")
         plan.facts.push_back(device.address() + " is not vfio-pci's");
     else
@@ -142,7 +144,8 @@ struct bind_plan {
     if (!device.write("driver_override", to_vfio ? "vfio-pci" : "") ||
         !device.write_to_bus("drivers_probe", device.address()))
         return false;
-    return (device.driver() == "vfio-pci") == to_vfio;
+    const std::string driver = device.driver();
+    return to_vfio ? driver == "vfio-pci" : !driver.empty() && driver != "vfio-pci";
 }
 
 } // namespace vfio

@@ -177,7 +177,7 @@ class container {
         if ((head.flags & VFIO_IOMMU_INFO_PGSIZES) != 0)
             page_sizes_ = head.iova_pgsizes;
         if ((head.flags & VFIO_IOMMU_INFO_CAPS) != 0)
-            read_ranges(std::as_bytes(std::span(answer)).first(head.argsz), head.cap_offset);
+            read_ranges(std::as_bytes(std::span(answer)), head.cap_offset);
         if (ranges_.empty())
             return noria::make_error(std::errc::not_supported,
                                      "the kernel does not say which addresses the IOMMU translates: use "

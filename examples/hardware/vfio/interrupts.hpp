@@ -55,8 +55,11 @@ class interrupts {
                 return noria::make_error(static_cast<std::errc>(errno), "no eventfd: see `ulimit -n`");
             std::memcpy(wish.data() + sizeof head + vector * sizeof fd, &fd, sizeof fd);
         }
-        if (::ioctl(device_->fd(), VFIO_DEVICE_SET_IRQS, wish.data()) != 0)
-            return noria::make_error(static_cast<std::errc>(errno),
+        // Above 0: so many there would have been, and none were taken; errno says nothing then.
+        const int refused = ::ioctl(device_->fd(), VFIO_DEVICE_SET_IRQS, wish.data());
+        if (refused != 0)
+            return noria::make_error(refused < 0 ? static_cast<std::errc>(errno)
+                                                 : std::errc::resource_unavailable_try_again,
                                      "the kernel did not give the device its `wanted` vectors: `dmesg` says "
                                      "why",
                                      vectors);

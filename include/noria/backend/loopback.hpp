@@ -17,7 +17,8 @@
 
 namespace noria::inline NORIA_ABI::backend {
 
-// A frame on the wire, and what a device finds out about it on the way in. The bytes stay the sender's.
+// A frame on the wire, and what a device finds out about it on the way in. The bytes stay the
+// sender's, who keeps them until a step() has moved them to memory.
 struct wire_frame {
     std::span<const std::byte> bytes;
     std::uint32_t hash = 0;

@@ -52,7 +52,7 @@ struct flow_tuple {
 }
 
 // Zero for what is not IP, as devices report it. Precondition: `headers` is parse_headers(frame).
-// Thread: any. Cost: two table look-ups for each of at most 36 bytes.
+// Thread: any. Cost: the hasher's, for at most 36 bytes.
 [[nodiscard]] inline std::uint32_t rss_hash(const toeplitz_hasher& hasher, std::span<const std::byte> frame,
                                             const parsed_headers& headers) noexcept {
     return hasher(make_flow_tuple(frame, headers).view());

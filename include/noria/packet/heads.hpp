@@ -63,17 +63,22 @@ inline packet* packet_home::make(std::size_t size, std::uint64_t wanted, std::ui
 }
 
 inline packet* packet_home::take() noexcept {
-    packet* taken = packets.take();
-    if (taken == nullptr)
-        put_ready_by();
-    for (std::size_t i = 0; taken == nullptr && i != head_classes_; ++i) {
-        taken = with_head[i].take();
-        if (taken != nullptr) {
-            taken->head_class_ = packet::no_class;
-            taken->head_page_->release();
+    if (!packets.cached().empty()) [[likely]]
+        return &packets.take_cached();
+    return take_other();
+}
+
+[[gnu::noinline]] inline packet* packet_home::take_other() noexcept {
+    if (packet* const returned = packets.take())
+        return returned;
+    put_ready_by();
+    for (std::size_t i = 0; i != head_classes_; ++i)
+        if (packet* const keeper = with_head[i].take()) {
+            keeper->head_class_ = packet::no_class;
+            keeper->head_page_->release();
+            return keeper;
         }
-    }
-    return taken;
+    return nullptr;
 }
 
 inline page* packet_home::allocate_head(std::uint32_t bytes) noexcept {

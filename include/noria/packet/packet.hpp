@@ -339,9 +339,13 @@ class packet {
     }
 
     void let_go_of_head() noexcept {
-        if (!shares_head()) {
+        if (!shares_head()) [[likely]]
             head_page_->release();
-        } else if (share_->leave()) {
+        else
+            let_go_of_share();
+    }
+    [[gnu::noinline]] void let_go_of_share() noexcept {
+        if (share_->leave()) {
             share_->under().release();
             home_->shares.give(*share_);
         }
@@ -363,7 +367,7 @@ class packet {
     }
     [[gnu::noinline]] void go_home_without_head() noexcept {
         let_go_of_head();
-        home_->packets.give(*this);
+        home_->give(*this);
     }
 
     std::byte* head_ = nullptr;
@@ -391,14 +395,25 @@ class packet {
     static constexpr std::size_t hot_bytes() noexcept { return offsetof(packet, fragments_); }
 };
 
+[[gnu::noinline]] inline void packet_home::send(basic_recycler<packet>& to, packet& idle) noexcept {
+    to.send(idle);
+}
+
 inline void packet_home::keep(packet& idle) noexcept {
     basic_recycler<packet>& others = with_head[idle.head_class_];
     if (!packets.entered()) [[unlikely]]
-        others.send(idle);
+        send(others, idle);
     else if (ready_ == nullptr)
         ready_ = &idle;
     else
         others.give_cached(idle);
+}
+
+inline void packet_home::give(packet& idle) noexcept {
+    if (packets.entered()) [[likely]]
+        packets.give_cached(idle);
+    else
+        send(packets, idle);
 }
 
 inline void packet_ptr::free(drop_reason reason) noexcept {

@@ -42,8 +42,9 @@ class packet_home {
     // out.
     [[nodiscard]] inline packet* take() noexcept;
     void made() noexcept { ++made_; }
-    // An idle descriptor that keeps its head.
+    // An idle descriptor that keeps its head, and one that has none.
     inline void keep(packet& idle) noexcept;
+    inline void give(packet& idle) noexcept;
     // The smallest head that holds `bytes`, with one reference; null when all that are large enough are out.
     [[nodiscard]] inline page* allocate_head(std::uint32_t bytes) noexcept;
 
@@ -78,6 +79,9 @@ class packet_home {
   private:
     friend class packet_pool;
 
+    // A call, so that the owner's ways stay short.
+    static void send(basic_recycler<packet>& to, packet& idle) noexcept;
+    [[nodiscard]] packet* take_other() noexcept;
     [[nodiscard]] packet* put_together(std::size_t size, std::uint64_t wanted,
                                        std::uint32_t headroom) noexcept;
 

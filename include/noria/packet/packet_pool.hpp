@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <optional>
 #include <span>
 
 #include "noria/core/cacheline.hpp"
@@ -74,20 +72,33 @@ class packet_pool {
         explicit owner_section(packet_pool& pool) noexcept
             : packets_(pool.body_->home.packets), shares_(pool.body_->home.shares),
               foreign_(pool.body_->foreign.enter()) {
-            const packet_home& home = pool.body_->home;
-            for (std::size_t i = 0; i != home.head_classes_; ++i) {
-                heads_[i].emplace(*home.heads_[i]);
-                with_head_[i].emplace(pool.body_->home.with_head[i]);
-            }
+            packet_home& home = pool.body_->home;
+            for (; count_ != home.head_classes_; ++count_)
+                ::new (&sizes_[count_]) size_section(*home.heads_[count_], home.with_head[count_]);
+        }
+        owner_section(const owner_section&) = delete;
+        owner_section& operator=(const owner_section&) = delete;
+        ~owner_section() {
+            while (count_ != 0)
+                sizes_[--count_].~size_section();
         }
 
       private:
+        // Of one size of head: its pool, and the descriptors that keep one.
+        struct size_section {
+            size_section(page_pool& of_heads, basic_recycler<packet>& of_packets) noexcept
+                : heads(of_heads), with_head(of_packets) {}
+            page_pool::owner_section heads;
+            basic_recycler<packet>::owner_section with_head;
+        };
+
         basic_recycler<packet>::owner_section packets_;
         basic_recycler<head_share>::owner_section shares_;
         foreign_buffers::owner_section foreign_;
-        std::array<std::optional<basic_recycler<packet>::owner_section>, packet_home::most_head_classes>
-            with_head_;
-        std::array<std::optional<page_pool::owner_section>, packet_home::most_head_classes> heads_;
+        std::size_t count_ = 0;
+        union { // the first `count_` live; an array of optionals would be cleared for each poll
+            size_section sizes_[packet_home::most_head_classes];
+        };
     };
     [[nodiscard]] owner_section enter() noexcept { return owner_section(*this); }
 

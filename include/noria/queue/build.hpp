@@ -113,13 +113,28 @@ void attach(packet& to, piece& part, std::uint32_t from, Supply& supply, build_c
     static_cast<void>(how);
 }
 
-// A packet around the frame where it lies: its first piece is the head, the others are fragments.
+// A packet for a frame of no bytes, which lies nowhere. A call: such frames are rare, and a copy is long.
+[[nodiscard, gnu::noinline]] inline packet_ptr empty_packet(const frame& gathered, packet_pool& packets,
+                                                            build_counters& counters) noexcept {
+    return copy_of(gathered, 0, packets, counters);
+}
+
+// The pieces behind the first one.
 template <class Supply>
-[[nodiscard]] packet_ptr packet_around(frame& gathered, Supply& supply, packet_pool& packets,
-                                       build_counters& counters) noexcept {
+[[gnu::noinline]] void attach_rest(packet& to, std::span<piece> pieces, Supply& supply,
+                                   build_counters& counters) noexcept {
+    for (piece& part : pieces.subspan(1))
+        attach(to, part, 0, supply, counters);
+}
+
+// A packet around the frame where it lies: its first piece is the head, the others are fragments. Always
+// inlined: as a call it puts six registers by and back for each packet, a tenth of the receive path.
+template <class Supply>
+[[nodiscard, gnu::always_inline]] inline packet_ptr
+packet_around(frame& gathered, Supply& supply, packet_pool& packets, build_counters& counters) noexcept {
     const std::span<piece> pieces = gathered.pieces();
-    if (pieces.empty()) // an empty frame lies nowhere
-        return copy_of(gathered, 0, packets, counters);
+    if (pieces.empty()) [[unlikely]]
+        return empty_packet(gathered, packets, counters);
     piece& first = pieces[0];
     packet_ptr made = packets.build_around(*first.under, {.offset = first.offset - first.headroom,
                                                           .headroom = first.headroom,
@@ -131,8 +146,8 @@ template <class Supply>
     static_cast<void>(supply.take(first)); // the reference build_around was given
     ++counters.references;
     ++counters.descriptors;
-    for (piece& part : pieces.subspan(1))
-        attach(*made, part, 0, supply, counters);
+    if (pieces.size() != 1) [[unlikely]]
+        attach_rest(*made, pieces, supply, counters);
     return made;
 }
 
@@ -151,8 +166,8 @@ struct wrap {
     [[nodiscard]] static std::uint32_t reads(std::uint32_t) noexcept { return 0; }
 
     template <receive_supply Supply>
-    [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
-                                   build_counters& counters) noexcept {
+    [[nodiscard, gnu::always_inline]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
+                                                       build_counters& counters) noexcept {
         return detail::packet_around(gathered, supply, packets, counters);
     }
 };

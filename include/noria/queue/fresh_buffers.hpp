@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <utility>
 
@@ -47,24 +48,29 @@ class fresh_buffers {
 
     template <class Backend>
     bool refill(Backend& backend, mapping& dma, const refill_terms& terms = {}) noexcept {
-        bool dry = false; // asked once a refill
+        const std::uint32_t most = slots_.room_under(terms);
+        // Where packets keep their pages, all slots that wait want one, and these come a batch at a time.
+        // Elsewhere they come singly: which of the slots have none shows when their turn comes.
+        const bool all_empty = slots_.waiting() == slots_.size() - posted_;
+        std::uint32_t left = all_empty ? most : 1; // so many slots may be posted still, and want pages
+        fresh_pages hand;
         return slots_.post(
             backend,
             [&](whole& next, buffer_post& post) noexcept {
                 if (next.under == nullptr) {
-                    next.under = dry ? nullptr : pages_->allocate();
-                    dry = next.under == nullptr;
-                    if (dry)
+                    if (hand.empty() && !hand.fetch(*pages_, left < slots_.batch() ? left : slots_.batch()))
                         return false;
+                    next.under = &hand.take();
+                    left -= all_empty;
                     ++posted_;
                 }
                 if (!std::exchange(next.mapped, true))
                     dma.map_buffer();
                 post.iova = dma.iova_of(next.under->data()) + headroom_;
-                post.length = room_in(*next.under);
+                post.length = room_;
                 return true;
             },
-            slots_.room_under(terms));
+            most);
     }
 
     void touch(const completion& done, std::uint32_t bytes) const noexcept {
@@ -78,20 +84,19 @@ class fresh_buffers {
             return accepted::refused;
         posted->mapped = false;
         dma.unmap_buffer();
-        page& under = *posted->under;
         std::uint32_t length = done.length;
-        if (length > room_in(under)) {
-            length = room_in(under);
+        if (length > room_) [[unlikely]] {
+            length = room_;
             gathered.spoil(drop_reason::device_error);
         }
-        const bool added = gathered.add({.under = &under,
+        const bool added = gathered.add({.under = posted->under,
                                          .offset = headroom_,
                                          .length = length,
                                          .headroom = headroom_,
-                                         .room = room_in(under) - length,
-                                         .truesize = under.size(),
+                                         .room = room_ - length,
+                                         .truesize = page_bytes_,
                                          .slot = slots_.number_of(done.id)});
-        if (!added) {
+        if (!added) [[unlikely]] {
             gathered.spoil(drop_reason::packet_too_big);
             slots_.wait(slots_.number_of(done.id));
         }
@@ -107,10 +112,11 @@ class fresh_buffers {
         return *part.under;
     }
 
-    void settle(frame& gathered) noexcept {
+    // Inlined for the same reason as detail::packet_around.
+    [[gnu::always_inline]] void settle(frame& gathered) noexcept {
         for (const piece& part : gathered.pieces()) {
             if (part.taken) {
-                slots_.buffer(part.slot) = {};
+                slots_.buffer(part.slot).under = nullptr;
                 --posted_;
             }
             slots_.wait(part.slot);
@@ -131,22 +137,43 @@ class fresh_buffers {
         bool mapped = false; // a buffer that the device did not take yet is
     };
 
+    // Pages on their way from the pool to slots: all that were fetched get there. A pool that has not as many
+    // as are wanted gives one at a time, and is asked no more when it had none.
+    class fresh_pages {
+      public:
+        [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+        [[nodiscard]] page& take() noexcept { return *pages_[--count_]; }
+        // False when there are none.
+        [[nodiscard]] bool fetch(page_pool& from, std::uint32_t wanted) noexcept {
+            if (dry_)
+                return false;
+            if (wanted > 1 && wanted > from.free())
+                wanted = 1;
+            count_ = from.allocate_burst({pages_.data(), wanted});
+            dry_ = count_ == 0;
+            return !dry_;
+        }
+
+      private:
+        std::array<page*, refill_batch> pages_;
+        std::uint32_t count_ = 0;
+        bool dry_ = false;
+    };
+
     fresh_buffers(page_pool& pages, const receive_geometry& cut, slot_table<whole>&& slots) noexcept
-        : pages_(&pages), slots_(std::move(slots)), headroom_(cut.headroom),
-          tail_overhead_(cut.tail_overhead) {}
+        : pages_(&pages), slots_(std::move(slots)), headroom_(cut.headroom), page_bytes_(pages.page_bytes()),
+          room_(page_bytes_ - cut.headroom - cut.tail_overhead) {}
 
     [[nodiscard]] static std::uint32_t page_bytes_for(const rx_options& options) noexcept {
         const receive_geometry& cut = options.geometry;
         return round_up(cut.headroom + options.frame_bytes + cut.tail_overhead, std::uint32_t{cache_line});
     }
-    [[nodiscard]] std::uint32_t room_in(const page& under) const noexcept {
-        return under.size() - headroom_ - tail_overhead_;
-    }
 
     page_pool* pages_;
     slot_table<whole> slots_;
     std::uint32_t headroom_;
-    std::uint32_t tail_overhead_;
+    std::uint32_t page_bytes_;
+    std::uint32_t room_; // for a frame, in a page
     std::uint32_t posted_ = 0;
 };
 

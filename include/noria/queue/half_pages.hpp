@@ -90,7 +90,7 @@ class half_pages {
             return accepted::refused;
         posted->synced = false;
         std::uint32_t length = done.length;
-        if (length > room_) {
+        if (length > room_) [[unlikely]] {
             length = room_;
             gathered.spoil(drop_reason::device_error);
         }
@@ -102,7 +102,7 @@ class half_pages {
                                          .room = room_ - length,
                                          .truesize = half_bytes_,
                                          .slot = slots_.number_of(done.id)});
-        if (!added) {
+        if (!added) [[unlikely]] {
             gathered.spoil(drop_reason::packet_too_big);
             slots_.wait(slots_.number_of(done.id));
         }

@@ -18,12 +18,14 @@ namespace noria::inline NORIA_ABI {
 
 namespace detail {
 
-// Devices know the fields of TCP and UDP, and no others.
-[[nodiscard]] inline bool device_fills(const packet_info& info, std::uint32_t device_does) noexcept {
+// Devices know the fields of TCP and UDP, and no others, and those behind an Ethernet header.
+[[nodiscard]] inline bool device_fills(const packet& of, std::uint32_t device_does) noexcept {
+    const packet_info& info = of.info();
     constexpr std::uint16_t of_tcp = 16;
     constexpr std::uint16_t of_udp = 6;
     return (device_does & transmit_post::fill_checksum) != 0 &&
-           (info.checksum == of_tcp || info.checksum == of_udp);
+           (info.checksum == of_tcp || info.checksum == of_udp) &&
+           info.checksum_start > of.headroom() + sizeof(ethernet_header);
 }
 
 // What is no Ethernet frame gets no tag.
@@ -55,7 +57,7 @@ namespace detail {
     const packet_info& info = sending.info();
     if (info.checksum_state != checksum_state::partial && info.vlan == 0) [[likely]]
         return true;
-    if (info.checksum_state == checksum_state::partial && !detail::device_fills(info, device_does) &&
+    if (info.checksum_state == checksum_state::partial && !detail::device_fills(sending, device_does) &&
         !fill_checksum(sending))
         return false;
     return info.vlan == 0 || (device_does & transmit_post::insert_vlan) != 0 || detail::push_tag(sending);

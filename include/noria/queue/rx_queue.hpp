@@ -116,7 +116,7 @@ class rx_queue {
         const packet_pool::owner_section own_packets(*q.packets);
         if constexpr (requires { q.builder.begin_poll(0u, 0u); })
             q.builder.begin_poll(q.pages->free(), q.pages->pages());
-        const std::uint32_t done = work_off(budget, consume);
+        const std::uint32_t done = work_off(q, budget, consume);
         if constexpr (requires { q.builder.end_poll(0u); })
             q.builder.end_poll(done);
         return done;
@@ -260,29 +260,38 @@ class rx_queue {
         drop_histogram drops;
     };
 
+    // The body goes from hand to hand below as it is: each store might be to body_, which would have to be
+    // read again behind it.
     template <class Consumer>
-    std::uint32_t work_off(std::uint32_t budget, Consumer& consume) noexcept {
-        body& q = *body_;
+    static std::uint32_t work_off(body& q, std::uint32_t budget, Consumer& consume) noexcept {
         std::uint32_t done = 0;
-        if (q.waiting && budget != 0 && finish(consume))
+        if (q.waiting && budget != 0 && finish_late(q, consume)) [[unlikely]]
             done = 1;
-        refill();
-        if (q.waiting) // still: what came behind it has to wait as well
+        refill(q);
+        if (q.waiting) [[unlikely]] // still: what came behind it has to wait as well
             return budget;
-        for (; done != budget; ++done) {
-            if (q.next == q.reaped && !reap(budget - done))
+        while (done != budget) {
+            if (q.next == q.reaped && !reap(q, budget - done))
                 break;
-            const completion& now = q.completions[q.next++];
-            if (q.next + touch_ahead <= q.reaped)
-                touch(q.completions[q.next + touch_ahead - 1]);
-            if (!take_in(now, consume))
-                return budget;
+            const std::uint32_t most = q.reaped - q.next < budget - done ? q.reaped - q.next : budget - done;
+            const completion* now = &q.completions[q.next];
+            const completion* const end = now + most;
+            const completion* const last = now + (q.reaped - q.next);
+            done += most;
+            q.next += most;
+            for (; now != end; ++now) {
+                if (last - now > touch_ahead)
+                    touch(q, now[touch_ahead]);
+                if (!take_in(q, *now, consume)) [[unlikely]] {
+                    q.next -= static_cast<std::uint32_t>(end - now - 1);
+                    return budget;
+                }
+            }
         }
         return done;
     }
 
-    void refill() noexcept {
-        body& q = *body_;
+    static void refill(body& q) noexcept {
         refill_terms terms{.gathered = &q.gathered};
         if constexpr (answer == shortage::hole_in_ring)
             terms.packets = q.packets->packets() - q.packets->in_flight();
@@ -292,30 +301,28 @@ class rx_queue {
         }
     }
 
-    [[nodiscard]] bool reap(std::uint32_t most) noexcept {
-        body& q = *body_;
+    [[nodiscard]] static bool reap(body& q, std::uint32_t most) noexcept {
         q.next = 0;
         const std::uint32_t room = most < burst ? most : burst;
         q.reaped = q.device.reap({q.completions.data(), room});
         NORIA_EXPECTS(q.reaped <= room, "reap says how many completions it wrote: no more than it was given "
                                         "room for");
         for (std::uint32_t i = 0; i != q.reaped && i != touch_ahead; ++i)
-            touch(q.completions[i]);
+            touch(q, q.completions[i]);
         return q.reaped != 0;
     }
 
     // Fetches ahead what the builder, or at least the consumer, will read first.
-    void touch(const completion& soon) noexcept {
-        const std::uint32_t reads = body_->builder.reads(soon.length);
-        body_->source->touch(soon, reads < most_touched ? reads : most_touched);
+    static void touch(body& q, const completion& soon) noexcept {
+        const std::uint32_t reads = q.builder.reads(soon.length);
+        q.source->touch(soon, reads < most_touched ? reads : most_touched);
     }
 
     // False when the frame is whole, cannot be built, and is to wait.
     template <class Consumer>
-    [[nodiscard]] bool take_in(const completion& now, Consumer& consume) noexcept {
-        body& q = *body_;
+    [[nodiscard]] static bool take_in(body& q, const completion& now, Consumer& consume) noexcept {
         const accepted what = q.source->accept(now, *q.dma, q.gathered);
-        if (what == accepted::refused) {
+        if (what == accepted::refused) [[unlikely]] {
             ++q.counters.refused;
             return true;
         }
@@ -335,56 +342,66 @@ class rx_queue {
         if (!whole)
             return true;
         ++q.counters.frames;
-        if (q.gathered.length() > q.longest)
+        if (q.gathered.length() > q.longest) [[unlikely]]
             q.gathered.spoil(drop_reason::packet_too_big);
         q.gathered.describe(now);
-        return finish(consume);
+        return finish(q, consume);
     }
 
     // Makes a packet of the gathered frame, or drops it with a reason, or (false) leaves it for the next
-    // poll.
+    // poll. Inlined, as nearly all calls come from one place; the other one is finish_late.
     template <class Consumer>
-    [[nodiscard]] bool finish(Consumer& consume) noexcept {
-        body& q = *body_;
-        packet_ptr made;
+    [[nodiscard, gnu::always_inline]] static bool finish(body& q, Consumer& consume) noexcept {
         if constexpr (requires { consume.admits(q.gathered); })
             if (!q.waiting && !q.gathered.spoiled() && !consume.admits(q.gathered))
                 q.gathered.spoil(drop_reason::filter);
-        if (!q.gathered.spoiled()) {
-            if (leaves_no_hole())
-                made = q.builder.build(q.gathered, *q.source, *q.packets, q.counters.built);
-            if (!made) {
-                ++q.counters.buff_alloc_err;
-                if constexpr (answer == shortage::leave_in_ring) {
-                    ++q.counters.held_back;
-                    q.waiting = true;
-                    return false;
-                }
-                q.gathered.spoil(drop_reason::no_memory);
-            }
+        if (q.gathered.spoiled()) [[unlikely]] {
+            drop(q);
+            return true;
         }
+        packet_ptr made;
+        if (leaves_no_hole(q)) [[likely]]
+            made = q.builder.build(q.gathered, *q.source, *q.packets, q.counters.built);
+        if (!made) [[unlikely]]
+            return give_way(q);
         q.waiting = false;
-        if (q.gathered.spoiled()) {
-            q.drops.count(q.gathered.why());
-            q.counters.oversize += q.gathered.why() == drop_reason::packet_too_big;
-        }
         q.source->settle(q.gathered);
-        if (made) {
-            q.gathered.label(*made);
-            ++q.counters.delivered;
-            q.counters.bytes += q.gathered.length();
-        }
+        q.gathered.label(*made);
+        ++q.counters.delivered;
+        q.counters.bytes += q.gathered.length();
         q.gathered.clear();
-        if (made)
-            consume(std::move(made));
+        consume(std::move(made));
         return true;
+    }
+    template <class Consumer>
+    [[nodiscard, gnu::noinline]] static bool finish_late(body& q, Consumer& consume) noexcept {
+        return finish(q, consume);
+    }
+
+    // There is no memory for a packet. False when the frame waits for some.
+    [[nodiscard, gnu::noinline]] static bool give_way(body& q) noexcept {
+        ++q.counters.buff_alloc_err;
+        if constexpr (answer == shortage::leave_in_ring) {
+            ++q.counters.held_back;
+            q.waiting = true;
+            return false;
+        }
+        q.gathered.spoil(drop_reason::no_memory);
+        drop(q);
+        return true;
+    }
+    [[gnu::noinline]] static void drop(body& q) noexcept {
+        q.waiting = false;
+        q.drops.count(q.gathered.why());
+        q.counters.oversize += q.gathered.why() == drop_reason::packet_too_big;
+        q.source->settle(q.gathered);
+        q.gathered.clear();
     }
 
     // Where the ring is to stay full, a packet gets a frame's memory only if there is a page in its place. A
     // build that copies, but would keep that memory for want of a head, is asked only while there is one.
-    [[nodiscard]] bool leaves_no_hole() noexcept {
+    [[nodiscard]] static bool leaves_no_hole([[maybe_unused]] body& q) noexcept {
         if constexpr (answer == shortage::drop_and_recycle && build::attaches) {
-            body& q = *body_;
             const std::uint32_t length = q.gathered.length();
             const bool copied = length != 0 && q.builder.reads(length) >= length;
             if ((copied && build::needs_head) || q.source->replaceable(q.gathered))
