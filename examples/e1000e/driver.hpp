@@ -165,7 +165,7 @@ class driver {
     }
 
     [[nodiscard]] static std::uint32_t offloads(const card_setup& of) noexcept {
-        return noria::transmit_post::fill_checksum |
+        return noria::transmit_post::insert_checksum |
                (of.vlan ? std::uint32_t{noria::transmit_post::insert_vlan} : 0);
     }
 

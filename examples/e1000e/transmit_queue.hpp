@@ -174,7 +174,7 @@ class transmit_queue {
         const std::uint32_t begin = used_;
         std::uint32_t command = 0;
         std::uint32_t options = 0;
-        if ((first.flags & noria::transmit_post::fill_checksum) != 0) {
+        if ((first.flags & noria::transmit_post::insert_checksum) != 0) {
             set_context(
                 {.l4_start = static_cast<std::uint8_t>(first.transport_header),
                  .l4_field = static_cast<std::uint8_t>(first.transport_header + first.checksum_field)});
@@ -205,7 +205,7 @@ class transmit_queue {
     // The card has 8 bits for where a checksum begins and where it goes; and a frame has an end.
     [[nodiscard]] static bool can_be_sent(std::span<const noria::transmit_post> pieces) noexcept {
         const noria::transmit_post& first = pieces.front();
-        const bool in_reach = (first.flags & noria::transmit_post::fill_checksum) == 0 ||
+        const bool in_reach = (first.flags & noria::transmit_post::insert_checksum) == 0 ||
                               (first.transport_header != 0 &&
                                std::uint32_t{first.transport_header} + first.checksum_field <= 0xff);
         return in_reach && first.packet_bytes <= longest_jumbo - 4 &&

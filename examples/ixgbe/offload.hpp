@@ -36,7 +36,7 @@ struct offload {
         made.with.word0 |= field(first.vlan, 16);
     }
     made.with.word2 |= asks(transmit_post::ipv6) ? 0 : tx::ipv4;
-    if (asks(transmit_post::fill_checksum) || asks(transmit_post::segment)) {
+    if (asks(transmit_post::insert_checksum) || asks(transmit_post::segment)) {
         made.options |= tx::l4_sum;
         const bool tcp = asks(transmit_post::segment) || first.checksum_field == 16;
         if (!tcp && first.checksum_field != 6)

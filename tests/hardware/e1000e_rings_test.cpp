@@ -108,7 +108,7 @@ constexpr std::uint32_t end = 1u << 24 | 1u << 27;             // EOP, RS
 
 struct sending_rings {
     explicit sending_rings(std::uint32_t descriptors = 64)
-        : queue(card, memory, transmit_post::fill_checksum | transmit_post::insert_vlan) {
+        : queue(card, memory, transmit_post::insert_checksum | transmit_post::insert_vlan) {
         EXPECT_TRUE(queue.configure_transmit({.descriptors = descriptors, .most_pieces = 18}));
         card.writes.clear();
     }
@@ -170,7 +170,7 @@ TEST(e1000e_rings, too_short_packets_are_padded_with_zeros) {
 TEST(e1000e_rings, a_context_goes_before_the_packets_it_is_for) {
     sending_rings s;
     const auto wants = [](std::uint32_t id, std::uint16_t transport, std::uint16_t checksum) {
-        transmit_post post = piece(id, 100, transmit_post::end_of_packet | transmit_post::fill_checksum);
+        transmit_post post = piece(id, 100, transmit_post::end_of_packet | transmit_post::insert_checksum);
         post.transport_header = transport;
         post.checksum_field = checksum;
         return post;
@@ -265,7 +265,7 @@ TEST(e1000e_rings, the_transmit_ring_never_overflows) {
         for (transmit_post& each : posts)
             each.packet_bytes = 100;
         if (random.one_in(3)) {
-            posts[0].flags |= transmit_post::fill_checksum;
+            posts[0].flags |= transmit_post::insert_checksum;
             posts[0].transport_header = static_cast<std::uint16_t>(random.below(300));
             posts[0].checksum_field = 6;
         }

@@ -363,7 +363,7 @@ TEST(e1000e_on_qemu, says_what_it_cannot_send) {
                        .packet_bytes = 100,
                        .flags = transmit_post::end_of_packet};
     transmit_post far = good; // the card has 8 bits for where a checksum goes
-    far.flags |= transmit_post::fill_checksum;
+    far.flags |= transmit_post::insert_checksum;
     far.transport_header = 250;
     far.checksum_field = 6;
     far.id = 2;

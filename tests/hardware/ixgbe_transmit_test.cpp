@@ -189,7 +189,7 @@ TEST_F(ixgbe_transmit, a_padded_packet_keeps_its_options) {
                                 .length = 16,
                                 .packet_bytes = 16,
                                 .flags = transmit_post::end_of_packet | transmit_post::insert_vlan |
-                                         transmit_post::fill_checksum,
+                                         transmit_post::insert_checksum,
                                 .vlan = vlan,
                                 .checksum_field = 6};
         ASSERT_EQ(queue.transmit({&one, 1}), 1u);
@@ -397,7 +397,7 @@ TEST_F(ixgbe_transmit, the_card_cuts_segments) {
                              .packet_bytes = sending->size()});
         });
         posts.back().flags = transmit_post::end_of_packet;
-        posts[0].flags |= transmit_post::segment | transmit_post::fill_checksum |
+        posts[0].flags |= transmit_post::segment | transmit_post::insert_checksum |
                           (ipv6 ? std::uint32_t{transmit_post::ipv6} : 0u);
         posts[0].network_header = 14;
         posts[0].transport_header = static_cast<std::uint16_t>(l4);

@@ -85,7 +85,7 @@ TEST_F(offload, a_checksum_is_asked_of_a_device_that_does_it) {
         const std::vector<std::byte> before = bytes_sent(*wants);
         EXPECT_TRUE(send(wants, everything));
         const transmit_post& asked = device.first_posts.back();
-        EXPECT_EQ(asked.flags & everything, transmit_post::fill_checksum);
+        EXPECT_EQ(asked.flags & everything, transmit_post::insert_checksum);
         EXPECT_EQ(asked.flags & transmit_post::ipv6, 0u);
         EXPECT_EQ(asked.network_header, 20u);
         EXPECT_EQ(asked.transport_header, 40u);
@@ -107,7 +107,7 @@ TEST_F(offload, without_a_network_header_there_is_ethernet_alone) {
 TEST_F(offload, what_the_device_does_not_do_is_filled_in) {
     random_steps random;
     for (std::uint64_t i = random_steps::count(200, 10); i != 0; --i) {
-        const std::uint32_t offers = random.one_in(2) ? 0 : std::uint32_t{transmit_post::fill_checksum};
+        const std::uint32_t offers = random.one_in(2) ? 0 : std::uint32_t{transmit_post::insert_checksum};
         packet_ptr wants = memory.make(60 + random.below(100), {random.below(500) + 1});
         const std::uint32_t start = 14 + random.below(20);
         const std::uint32_t field = offers == 0 ? 2 * random.below(12) : 2; // 2 is ICMPv6's: no device
@@ -139,8 +139,8 @@ TEST_F(offload, a_checksum_from_within_the_ethernet_header_is_filled_in) {
                 expected[start + field + 1] = static_cast<std::byte>(sum);
             }
             EXPECT_TRUE(send(wants, everything));
-            EXPECT_EQ(device.first_posts.back().flags & transmit_post::fill_checksum,
-                      by_device ? std::uint32_t{transmit_post::fill_checksum} : 0u)
+            EXPECT_EQ(device.first_posts.back().flags & transmit_post::insert_checksum,
+                      by_device ? std::uint32_t{transmit_post::insert_checksum} : 0u)
                 << start;
             EXPECT_EQ(device.packets_taken.back().bytes, expected) << start;
             sent.reset();
@@ -188,8 +188,8 @@ TEST_F(offload, a_tag_and_a_checksum) {
     packet_ptr both = memory.make(100);
     ASSERT_TRUE(set_partial(*both, 34, 6));
     both->info().vlan = 5;
-    EXPECT_TRUE(send(both, transmit_post::fill_checksum));
-    EXPECT_EQ(device.first_posts.back().flags & everything, transmit_post::fill_checksum);
+    EXPECT_TRUE(send(both, transmit_post::insert_checksum));
+    EXPECT_EQ(device.first_posts.back().flags & everything, transmit_post::insert_checksum);
     EXPECT_EQ(device.first_posts.back().transport_header, 38u);
 }
 

@@ -23,14 +23,14 @@ struct transmit_post {
 
         // What the device is to do with the packet on its way out: in its first post, and only what the
         // device has said that it does (transmit_setup::offloads).
-        insert_vlan = 1u << 1,   // a tag with `vlan` goes in behind the addresses
-        fill_checksum = 1u << 2, // the sum of all from `transport_header` on, and of what is in the field
-                                 // already, goes into the field at `checksum_field` behind there
-        segment = 1u << 3,       // it is cut into frames of `segment_bytes` payload each, headers before all
-        ipv6 = 1u << 4           // what the header at `network_header` is; else IPv4
+        insert_vlan = 1u << 1,     // a tag with `vlan` goes in behind the addresses
+        insert_checksum = 1u << 2, // the sum of all from `transport_header` on, and of what is in the field
+                                   // already, goes into the field at `checksum_field` behind there
+        segment = 1u << 3, // it is cut into frames of `segment_bytes` payload each, headers before all
+        ipv6 = 1u << 4     // what the header at `network_header` is; else IPv4
     };
     static constexpr std::uint32_t all_offloads =
-        std::uint32_t{insert_vlan} | std::uint32_t{fill_checksum} | std::uint32_t{segment};
+        std::uint32_t{insert_vlan} | std::uint32_t{insert_checksum} | std::uint32_t{segment};
 
     std::uint64_t iova = 0;
     std::uint32_t id = 0;           // what its reports will call the packet

@@ -23,7 +23,7 @@ namespace detail {
     const packet_info& info = of.info();
     constexpr std::uint16_t of_tcp = 16;
     constexpr std::uint16_t of_udp = 6;
-    return (device_does & transmit_post::fill_checksum) != 0 &&
+    return (device_does & transmit_post::insert_checksum) != 0 &&
            (info.checksum == of_tcp || info.checksum == of_udp) &&
            info.checksum_start > of.headroom() + sizeof(ethernet_header);
 }
@@ -77,7 +77,7 @@ inline void ask_device(const packet& sending, transmit_post& first) noexcept {
         const std::uint32_t network = said > 0 && said < static_cast<std::ptrdiff_t>(transport)
                                           ? static_cast<std::uint32_t>(said)
                                           : std::uint32_t{sizeof(ethernet_header)};
-        first.flags |= transmit_post::fill_checksum;
+        first.flags |= transmit_post::insert_checksum;
         if (network < sending.headlen() && std::to_integer<unsigned>(sending.data()[network]) >> 4 == 6)
             first.flags |= transmit_post::ipv6;
         first.network_header = static_cast<std::uint16_t>(network);
