@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // A card that lies: the driver and the queues on it read and write nothing but their buffers, lose nothing,
 // and come to an end.
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -32,11 +33,11 @@ void live(random_steps& random, ixgbe::receive_mode mode, std::uint64_t completi
         done += live_with_hostile_82599<Strategy>(random, *memory, wanted, mode, completions / 4);
 }
 
-// 10,000,000 completions and reports in all.
+// 10,000,000 completions and reports in all, and no more where others take longer.
 TEST(ixgbe_hostile, a_card_that_lies_harms_nobody) {
     random_steps random;
     for (const auto mode : {ixgbe::receive_mode::buffers, ixgbe::receive_mode::header_split}) {
-        const std::uint64_t each = random_steps::count(1'250'000, 20'000);
+        const auto each = std::min<std::uint64_t>(random_steps::count(1'250'000, 20'000), 1'250'000);
         live<per_packet>(random, mode, each);
         live<per_packet_copybreak>(random, mode, each);
         live<page_attach>(random, mode, each);
