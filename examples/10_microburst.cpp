@@ -24,9 +24,11 @@
 #include "noria/queue/strategy.hpp"
 #include "noria/stats/ledger.hpp"
 #include "support/chart.hpp"
+#include "support/incident.hpp"
 
 namespace {
 
+using incident::claim;
 using shown = unsigned long long; // what printf takes
 using noria::allocation_class;
 
@@ -257,13 +259,6 @@ chart::figure draw(const outcome& seen, noria::nanoseconds burst_begins) {
         "same run: free memory falls to the mark of atomic allocations, and soon frames are lost.",
         {{"Once a second", "time (s)", "pages", {monitor}, {mark}, 700},
          {"Once a millisecond", "time (ms)", "pages, frames", {free, lost}, {mark}, 700}}};
-}
-
-void claim(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "docs/incidents/microburst.md says otherwise: %s\n", what);
-        std::exit(1);
-    }
 }
 
 // What the page says, whatever the seed.

@@ -23,6 +23,7 @@
 #include "noria/queue.hpp"
 #include "noria/stats.hpp"
 #include "support/chart.hpp"
+#include "support/incident.hpp"
 
 namespace {
 
@@ -240,10 +241,7 @@ chart::figure draw(const std::vector<outcome>& all) {
 }
 
 void claim(bool holds, const act& about, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "docs/incidents/missed_not_fifo.md says otherwise: %s: %s\n", about.what, what);
-        std::exit(1);
-    }
+    incident::claim(holds, (std::string(about.what) + ": " + what).c_str());
 }
 
 void check(const act& about, const outcome& seen, const noria::net_dev_row& row) {

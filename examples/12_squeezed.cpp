@@ -10,10 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
-#include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -21,9 +18,11 @@
 #include "noria/ring.hpp"
 #include "noria/stats.hpp"
 #include "support/chart.hpp"
+#include "support/incident.hpp"
 
 namespace {
 
+using incident::claim;
 using noria::nanoseconds;
 using loop_type = noria::basic_poller<noria::manual_clock&>;
 
@@ -166,20 +165,6 @@ outcome run(const noria::poll_budget& budget, background has, std::uint32_t numb
     return seen;
 }
 
-// As /proc/net/softnet_stat has them.
-void print_softnet(std::span<const noria::softnet_row> rows) {
-    std::string text(noria::export_softnet({}, rows), ' ');
-    static_cast<void>(noria::export_softnet(text, rows));
-    std::printf("\nsoftnet_stat, a row for each run:\n%s", text.c_str());
-}
-
-void claim(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "not so: %s\n", what);
-        std::exit(1);
-    }
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
@@ -214,7 +199,7 @@ int main(int argc, char** argv) {
                     seen.squeezed, seen.by_time, seen.noisy, seen.quiet, seen.percentile(50),
                     seen.percentile(99), seen.percentile(100), seen.missed, seen.own_work);
     }
-    print_softnet(rows);
+    incident::print_softnet("softnet_stat, a row for each run", rows);
 
     const auto& [linux_has, heavy, light, large, cut, brief, same_core, own_core, both] = all;
     chart::panel waits{

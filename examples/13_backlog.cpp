@@ -10,10 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <random>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,9 +20,11 @@
 #include "noria/poll.hpp"
 #include "noria/stats.hpp"
 #include "support/chart.hpp"
+#include "support/incident.hpp"
 
 namespace {
 
+using incident::claim;
 using noria::nanoseconds;
 
 constexpr nanoseconds us = 1'000, ms = 1'000'000;
@@ -238,19 +238,6 @@ outcome run(const act& plays, std::uint64_t seed) {
     return seen;
 }
 
-void print_softnet(const char* of, std::span<const noria::softnet_row> rows) {
-    std::string text(noria::export_softnet({}, rows), ' ');
-    static_cast<void>(noria::export_softnet(text, rows));
-    std::printf("\nsoftnet_stat at the end of \"%s\":\n%s", of, text.c_str());
-}
-
-void claim(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "not so: %s\n", what);
-        std::exit(1);
-    }
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
@@ -275,7 +262,8 @@ int main(int argc, char** argv) {
                     seen.longest / us, seen.out_of_order);
     }
     for (const std::size_t i : {0u, 2u, 6u})
-        print_softnet(acts[i].what, all[i].rows);
+        incident::print_softnet("softnet_stat at the end of \"" + std::string(acts[i].what) + '"',
+                                all[i].rows);
 
     const auto line = [&](std::size_t i) { return chart::series{acts[i].what, all[i].dropped_so_far}; };
     const chart::figure figure{

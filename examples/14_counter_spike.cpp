@@ -10,15 +10,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <utility>
 #include <vector>
 
 #include "noria/stats/hardware_counter.hpp"
 #include "support/chart.hpp"
+#include "support/incident.hpp"
 
 namespace {
+
+using incident::claim;
 
 constexpr std::uint64_t mega = 1'000'000;
 constexpr std::uint64_t line_rate = 10'000 * mega; // bit/s
@@ -166,13 +168,6 @@ void print_close_up(const char* title, const outcome& of) {
     for (chart::series& each : panel.shown)
         std::erase_if(each.points, [](const chart::point& p) { return p.x + 3 < when || p.x > when + 5; });
     chart::print(panel);
-}
-
-void claim(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "not so: %s\n", what);
-        std::exit(1);
-    }
 }
 
 } // namespace

@@ -6,8 +6,11 @@
 #include <thread>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include "noria/core/clock.hpp"
@@ -53,6 +56,12 @@ std::vector<unsigned> allowed() {
     return list;
 }
 
+bool schedule(int policy, int priority) {
+    sched_param parameters{};
+    parameters.sched_priority = priority;
+    return pthread_setschedparam(pthread_self(), policy, &parameters) == 0;
+}
+
 } // namespace
 
 bool pin(unsigned n) {
@@ -68,6 +77,25 @@ unsigned processors() {
     return static_cast<unsigned>(allowed().size());
 }
 
+real_time::real_time() {
+    schedule(SCHED_FIFO, 1);
+}
+
+real_time::~real_time() {
+    schedule(SCHED_OTHER, 0);
+}
+
+bool real_time::permitted() {
+    static const bool answer = schedule(SCHED_FIFO, 1) && schedule(SCHED_OTHER, 0);
+    return answer;
+}
+
+std::uint64_t preemptions() {
+    rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return static_cast<std::uint64_t>(usage.ru_nivcsw);
+}
+
 double nanoseconds_per_tick() {
     static const double factor = [] {
         constexpr noria::nanoseconds stretch = 20'000'000;
@@ -80,6 +108,10 @@ double nanoseconds_per_tick() {
         return static_cast<double>(clock.now() - began) / static_cast<double>(ticks.now() - first);
     }();
     return factor;
+}
+
+std::uint64_t ticks_for(double seconds) {
+    return static_cast<std::uint64_t>(seconds * 1e9 / nanoseconds_per_tick());
 }
 
 double thread_seconds() {

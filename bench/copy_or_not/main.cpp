@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <optional>
+#include <random>
 
 #include <CLI/CLI.hpp>
 
@@ -107,11 +109,16 @@ cell_result measure(const cell& where, const traffic& from, const std::vector<co
         result.all.push_back({one->name, {}});
     for (std::size_t i = 0; i != chosen.size(); ++i) // warms up, and lets the one that learns do so
         static_cast<void>(chosen[i]->run(where, from, memory, {.seconds = 0.03}, pasts[i]));
-    for (unsigned r = 0; r != asked.repetitions; ++r)
-        for (std::size_t turn = 0; turn != chosen.size(); ++turn) {
-            const std::size_t i = (turn + r) % chosen.size(); // nobody is always behind the same neighbour
+    // In another order each time, so that nobody is always behind the same neighbour, nor in step with a host
+    // that is slow every other moment.
+    std::vector<std::size_t> order(chosen.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::mt19937 draw(1);
+    for (unsigned r = 0; r != asked.repetitions; ++r) {
+        std::shuffle(order.begin(), order.end(), draw);
+        for (const std::size_t i : order)
             result.all[i].repetitions.push_back(chosen[i]->run(where, from, memory, timed, pasts[i]));
-        }
+    }
     return result;
 }
 

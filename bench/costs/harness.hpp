@@ -13,7 +13,6 @@
 #include "noria/core/clock.hpp"
 #include "noria/ring/burst.hpp"
 #include "noria/ring/spsc_ring.hpp"
-#include "rings/harness.hpp"
 
 #ifdef BENCH_CALLGRIND
 #include <valgrind/callgrind.h>
@@ -85,13 +84,15 @@ template <class Before, class Operation, class After>
 }
 
 // Objects are taken here in bursts of 32, handed over through a ring, and given back on the second processor.
-// `take` fills the span, `give` gives its objects back, `live` is alive in the other thread meanwhile.
+// `take` fills the span, `give` gives its objects back, `live` is alive in the other thread meanwhile. The
+// clock stops when the last one has been given back: how that thread ends is in nobody's figure.
 template <class Object, class Live, class Take, class Give>
 [[nodiscard]] std::uint64_t hand_over(std::uint64_t times, Take take, Give give) {
     constexpr std::uint32_t burst = 32;
     noria::spsc_ring<Object*, {.capacity = 1024}> ring;
     auto roles = ring.split();
     std::atomic<bool> ready{false};
+    std::atomic<bool> all_given{false};
     std::thread other([&] {
         pin(1);
         [[maybe_unused]] const Live live;
@@ -107,6 +108,7 @@ template <class Object, class Live, class Take, class Give>
             give(std::span<Object*>(objects, count));
             left -= count;
         }
+        all_given.store(true, std::memory_order_release); // partner: the last load below
     });
     while (!ready.load(std::memory_order_acquire)) // partner: the store above
         std::this_thread::yield();
@@ -123,8 +125,10 @@ template <class Object, class Live, class Take, class Give>
                 noria::std_sync::relax();
         }
     }
-    other.join();
+    while (!all_given.load(std::memory_order_acquire)) // partner: the last store above
+        noria::std_sync::relax();
     watch.stop();
+    other.join();
     return watch.ticks();
 }
 

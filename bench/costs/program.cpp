@@ -7,11 +7,11 @@
 #include <fstream>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "common/machine.hpp"
+#include "common/program.hpp"
 #include "costs/report.hpp"
-#include "noria/core/config.hpp"
-#include "rings/harness.hpp"
 
 namespace bench::costs {
 namespace {
@@ -27,11 +27,6 @@ struct options {
     std::uint64_t count = 0;
     std::string instructions;
     std::string json;
-};
-
-// What ends the run with exit status 2: the text says what to do.
-struct bad_input : std::runtime_error {
-    using std::runtime_error::runtime_error;
 };
 
 // Those of the suite that can be run here; a case's subjects together, cases as they come.
@@ -80,19 +75,7 @@ nlohmann::json counted(const std::string& file) {
     return all;
 }
 
-void print_machine(const nlohmann::json& machine, const std::string& missing) {
-    std::printf("%s, %u processors; %s; %s\n", machine["cpu"].get<std::string>().c_str(), processors(),
-                machine["compiler"].get<std::string>().c_str(), machine["flags"].get<std::string>().c_str());
-    if (!real_time::permitted())
-        std::printf("Real-time priority is not permitted here: figures are less steady.\n");
-    if (processors() < 2)
-        std::printf("Only one processor may be used: what needs two is left out.\n");
-    if (!missing.empty())
-        std::printf("Noria stands alone in this run: %s\n", missing.c_str());
-    std::printf("\n");
-}
-
-int run(program of, const options& asked, const std::string& command) {
+void run(program of, const options& asked, const std::string& command) {
     std::vector<subject> all = subjects_of(std::move(of.subjects), asked.suite);
     check_known(all, asked.cases, "case", &subject::what);
     check_known(all, asked.subjects, "subject", &subject::name);
@@ -102,7 +85,7 @@ int run(program of, const options& asked, const std::string& command) {
     if (asked.list) {
         for (const subject& one : all)
             std::printf("%-15s %-15s %s\n", one.what.c_str(), one.name.c_str(), one.type.c_str());
-        return 0;
+        return;
     }
     const nlohmann::json instructions = counted(asked.instructions);
     pin(0);
@@ -121,15 +104,14 @@ int run(program of, const options& asked, const std::string& command) {
         chosen.push_back(&one);
     if (asked.count != 0) {
         count(chosen, asked.count);
-        return 0;
+        return;
     }
-    nlohmann::json out = {{"noria", NORIA_VERSION}, {"suite", asked.suite}, {"command", command}};
-    out["machine"] = machine_sheet();
-    out["machine"]["real_time"] = real_time::permitted();
+    nlohmann::json out = results_of(asked.suite, command);
     out["missing"] = missing;
     if (of.neighbour_version != nullptr)
         out["machine"]["dpdk"] = of.neighbour_version();
-    print_machine(out["machine"], missing);
+    print_machine(out, "what needs two is left out",
+                  missing.empty() ? "" : "Noria stands alone in this run: " + missing);
     std::vector<series> results = measure(chosen, asked.repetitions, asked.milliseconds / 1000);
     for (series& one : results)
         if (const auto found = instructions.find(label(*one.who)); found != instructions.end())
@@ -139,13 +121,7 @@ int run(program of, const options& asked, const std::string& command) {
     print(goals);
     out["rows"] = rows_of(results);
     out["goals"] = json_of(goals);
-    if (!asked.json.empty()) {
-        std::ofstream file(asked.json);
-        file << out.dump(1) << '\n';
-        if (!file.flush())
-            throw bad_input("cannot write " + asked.json + ": name a file in a folder that exists");
-    }
-    return 0;
+    write(out, asked.json);
 }
 
 } // namespace
@@ -179,23 +155,7 @@ int start(int argc, char** argv, program of) {
         asked.repetitions = 9;
         asked.milliseconds = 1;
     }
-    std::string command = "bench/run"; // as a person types it
-    for (int i = 1; i != argc; ++i) {
-        const std::string word = argv[i];
-        if (word == "--json" || word == "--instructions")
-            ++i;
-        else if (word.rfind("--json=", 0) != 0 && word.rfind("--instructions=", 0) != 0)
-            command += " " + word;
-    }
-    try {
-        return run(std::move(of), asked, command);
-    } catch (const bad_input& problem) {
-        std::fprintf(stderr, "bench/run: %s\n", problem.what());
-        return 2;
-    } catch (const std::exception& problem) {
-        std::fprintf(stderr, "bench/run: %s\n", problem.what());
-        return 1;
-    }
+    return exit_status_of("bench/run", [&] { run(std::move(of), asked, as_typed("bench/run", argc, argv)); });
 }
 
 } // namespace bench::costs

@@ -13,7 +13,7 @@ namespace bench::costs {
 enum class origin : std::uint8_t { noria, neighbour, limit };
 
 struct subject {
-    std::string suite; // memory, packet or poll
+    std::string suite; // memory, packet, poll or hardware
     std::string what;  // the case
     std::string name;  // who does it
     std::string type;  // as a program writes it

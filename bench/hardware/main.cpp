@@ -61,14 +61,15 @@ class path {
         if (done != Burst)
             __builtin_trap();
     }
-    // The driver: a burst is taken, and goes out again; what went out before is freed.
+    // The driver: a burst is taken, and goes out again; what went out before is freed, on the thread that
+    // owns its pools.
     template <std::uint32_t Burst>
     [[gnu::noinline]] void forward() noexcept {
-        std::array<packet_ptr, Burst> burst;
+        const auto own = rx_.enter();
         std::uint32_t count = 0;
         tx_.complete(Burst);
-        rx_.poll(Burst, [&](packet_ptr packet) noexcept { burst[count++] = std::move(packet); });
-        if (count != Burst || tx_.send(burst) != Burst)
+        rx_.poll(Burst, [&](packet_ptr packet) noexcept { burst_[count++] = std::move(packet); });
+        if (count != Burst || tx_.send(std::span(burst_).template first<Burst>()) != Burst)
             __builtin_trap();
     }
     [[nodiscard]] const quiet_card& card() const noexcept { return card_; }
@@ -84,6 +85,7 @@ class path {
     noria::region memory_;
     rx_type rx_;
     tx_type tx_;
+    std::array<packet_ptr, 64> burst_; // on its way from one queue to the other
 };
 
 enum class job : std::uint8_t { receive, forward };

@@ -181,14 +181,19 @@ double jain(const std::vector<double>& got) {
 
 // ---- counters ----
 
-// One that is written here and read elsewhere.
+// Of many that are written here and read elsewhere, one after the other. If it were one again and again, what
+// is timed would be the way of its value from each store to the next load, which no two runs find equally
+// long.
 template <class Counter, class Add>
 std::uint64_t count_up(std::uint64_t times, Add add) {
-    Counter count{};
-    keep(&count);
+    constexpr std::size_t counters = 64;
+    std::array<Counter, counters> counts{};
+    std::size_t next = 0;
+    keep(&counts);
     return repeat(times, [&] {
-        add(count);
-        keep(&count);
+        add(counts[next]);
+        next = (next + 1) % counters;
+        keep(&counts);
     });
 }
 

@@ -107,8 +107,12 @@ template <class Wait>
     noria::poll_instance instance(loop, source);
     std::atomic<bool> over{false};
     std::thread other = there_runs([&] {
-        while (!over.load(std::memory_order_relaxed)) {
+        for (;;) {
             static_cast<void>(loop.cycle());
+            // Looked at between cycle and wait: the call that ends this may be served by a cycle that has
+            // begun before it, and nobody calls again.
+            if (over.load(std::memory_order_relaxed))
+                return;
             noria::wait_for_work(loop, wait);
         }
     });

@@ -71,11 +71,11 @@ void add_noria_memory(std::vector<subject>& all) {
         all.push_back({"memory", what, name, type, origin::noria, objects, false, false, run});
     };
     add("get_put_1", 1, "noria", "allocate, give_back", get_put<1, false>);
-    add("get_put_1", 1, "noria, counted", "allocate, release", get_put<1, true>);
+    add("get_put_1", 1, "noria counted", "allocate, release", get_put<1, true>);
     add("get_put_8", 8, "noria", "allocate_burst, give_back", get_put<8, false>);
-    add("get_put_8", 8, "noria, counted", "allocate_burst, release_burst", get_put<8, true>);
+    add("get_put_8", 8, "noria counted", "allocate_burst, release_burst", get_put<8, true>);
     add("get_put_32", 32, "noria", "allocate_burst, give_back", get_put<32, false>);
-    add("get_put_32", 32, "noria, counted", "allocate_burst, release_burst", get_put<32, true>);
+    add("get_put_32", 32, "noria counted", "allocate_burst, release_burst", get_put<32, true>);
     add("other_thread", 32, "noria", "allocate_burst here, release_burst there", other_thread);
     all.back().two_threads = true;
 }

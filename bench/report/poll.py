@@ -12,7 +12,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 from charts import plain  # noqa: E402
 from drawing import Drawing, Missing, log_ticks  # noqa: E402
-from pools import Page, draw_ratios, main  # noqa: E402
+from pools import Bar, Page, draw_bars, draw_ratios, main  # noqa: E402
 from rings import Scale  # noqa: E402
 
 METHOD = """<h2>Method</h2>
@@ -33,23 +33,12 @@ def draw_wake(run):
     if not rows:
         raise Missing("no wake-up was measured")
     cost = {row["subject"]: row["median"] for row in run["rows"] if row["case"] == "wake_cost"}
-    high = 1.2 * max(row["median"] for row in rows)
-    low = min([row["median"] for row in rows] + [value for value in cost.values() if value]) / 1.5
-    left, right, bottom = 140, 860, 26 * len(rows) + 6
-    scale = Scale(low, high, left, right, True)
-    drawing = Drawing("From schedule() on one processor to the poll on another, nanoseconds",
-                      "The short stroke is what the call costs the one who makes it. The axis is logarithmic.", height=bottom + 40)
-    for tick in log_ticks(low, high):
-        drawing.line(scale.place(tick), 0, scale.place(tick), bottom, "grid")
-        drawing.text(scale.place(tick), bottom + 16, plain(tick), "soft fine", "middle")
-    for i, row in enumerate(rows):
-        y, end = 26 * i + 4, scale.place(row["median"])
-        drawing.text(left - 8, y + 14, row["subject"], "fine", "end")
-        drawing.rect(left, y, max(1.0, end - left), 18, "bar" if row["origin"] == "limit" else "tile build_around", row["type"], rx=2)
-        drawing.text(end + 6, y + 14, plain(row["median"]), "fine")
-        if cost.get(row["subject"]):
-            x = scale.place(cost[row["subject"]])
-            drawing.line(x, y - 3, x, y + 21, "range")
+    bars = [Bar(row["subject"], row["median"], row["type"], cost.get(row["subject"]),
+                "bar" if row["origin"] == "limit" else "tile build_around") for row in rows]
+    low = min([bar.value for bar in bars] + [value for value in cost.values() if value]) / 1.5
+    drawing, _ = draw_bars("From schedule() on one processor to the poll on another, nanoseconds",
+                           "The short stroke is what the call costs the one who makes it. The axis is logarithmic.", bars,
+                           low, 1.2 * max(bar.value for bar in bars), left=140, logarithmic=True)
     return drawing
 
 

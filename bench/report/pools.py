@@ -13,10 +13,10 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 from charts import plain  # noqa: E402
-from drawing import STYLE, Drawing, Missing, linear_ticks, variables  # noqa: E402
+from drawing import STYLE, Drawing, Missing, linear_ticks, log_ticks, variables  # noqa: E402
 from reading import Unusable, objects, read_result, section  # noqa: E402
 from report import fail, machine_part, save, table  # noqa: E402
-from rings import Scale  # noqa: E402
+from rings import Scale, goals_part  # noqa: E402
 
 
 @dataclass
@@ -49,43 +49,51 @@ def read_run(path, suite):
             "goals": objects(result, "goals", ("limit", "ratio"), ("goal", "case", "ours", "against"))}
 
 
-# ---- the chart -------------------------------------------------------------------------------------
+# ---- charts ----------------------------------------------------------------------------------------
+
+@dataclass
+class Bar:
+    """What stands before it, how long it is, what it says when it is pointed at, and where a short stroke crosses it."""
+    label: str
+    value: float
+    hint: str
+    stroke: float = None
+    kind: str = "tile build_around"
+
+
+def draw_bars(title, caption, bars, low, high, left, logarithmic=False):
+    """One below the other, from left to right, on a scale from low to high."""
+    right, bottom = 860, 26 * len(bars) + 6
+    scale = Scale(low, high, left, right, logarithmic)
+    drawing = Drawing(title, caption, height=bottom + 40)
+    for tick in (log_ticks if logarithmic else linear_ticks)(low, high):
+        drawing.line(scale.place(tick), 0, scale.place(tick), bottom, "grid")
+        drawing.text(scale.place(tick), bottom + 16, plain(tick), "soft fine", "middle")
+    for i, bar in enumerate(bars):
+        y, end = 26 * i + 4, scale.place(bar.value)
+        drawing.text(left - 8, y + 14, bar.label, "fine", "end")
+        drawing.rect(left, y, max(1.0, end - left), 18, bar.kind, bar.hint, rx=2)
+        drawing.text(end + 6, y + 14, plain(bar.value), "fine")
+        if bar.stroke:
+            x = scale.place(bar.stroke)
+            drawing.line(x, y - 3, x, y + 21, "range")
+    return drawing, scale
+
 
 def draw_ratios(run):
     rows = [row for row in run["rows"] if row["origin"] == "neighbour" and row["ratio"]]
     if not rows:
         raise Missing("nobody was measured beside Noria")
     goals = {(goal["case"], goal["against"]): goal["limit"] for goal in run["goals"]}
-    high = max([1.25] + [1.05 * row["ratio"] for row in rows])
-    left, right, bottom = 160, 860, 26 * len(rows) + 6
-    scale = Scale(0, high, left, right, False)
-    drawing = Drawing("Noria's time divided by DPDK's", "Below 1 Noria is faster. The short stroke is the goal.",
-                      height=bottom + 40)
-    for tick in linear_ticks(0, high):
-        drawing.line(scale.place(tick), 0, scale.place(tick), bottom, "grid")
-        drawing.text(scale.place(tick), bottom + 16, plain(tick), "soft fine", "middle")
-    for i, row in enumerate(rows):
-        y, end = 26 * i + 4, scale.place(row["ratio"])
-        drawing.text(left - 8, y + 14, row["case"] + row["subject"].removeprefix("DPDK"), "fine", "end")
-        drawing.rect(left, y, max(1.0, end - left), 18, "tile build_around", f"{row['type']}: {plain(row['median'])} ns", rx=2)
-        drawing.text(end + 6, y + 14, plain(row["ratio"]), "fine")
-        if (row["case"], row["subject"]) in goals:
-            x = scale.place(goals[row["case"], row["subject"]])
-            drawing.line(x, y - 3, x, y + 21, "range")
-    drawing.path([(scale.place(1), -4), (scale.place(1), bottom)], "floor")
+    bars = [Bar(row["case"] + row["subject"].removeprefix("DPDK"), row["ratio"], f"{row['type']}: {plain(row['median'])} ns",
+                goals.get((row["case"], row["subject"]))) for row in rows]
+    drawing, scale = draw_bars("Noria's time divided by DPDK's", "Below 1 Noria is faster. The short stroke is the goal.", bars,
+                               0, max([1.25] + [1.05 * bar.value for bar in bars]), left=160)
+    drawing.path([(scale.place(1), -4), (scale.place(1), drawing.height - 40)], "floor")
     return drawing
 
 
 # ---- the parts of the page -------------------------------------------------------------------------
-
-def goals_part(run):
-    def verdict(goal):
-        return "not measured" if goal["ratio"] is None else "met" if goal.get("met") else "missed"
-    rows = [[(escape(goal["goal"]), ""), (escape(goal["ours"]), "name"), (escape(goal["against"]), "name"),
-             (plain(goal["limit"]), "n"), (plain(goal["ratio"]), "n best"), (verdict(goal), "")] for goal in run["goals"]]
-    heads = [("goal", ""), ("ours", ""), ("divided by", ""), ("at most", "n"), ("measured", "n"), ("", "")]
-    return "<h2>What was aimed at</h2>" + table(heads, [(None, rows)]) if rows else ""
-
 
 def how(row):
     return row["type"] if row["unit"] in ("ns/object", "") else f"{row['unit']}: {row['type']}"
@@ -122,7 +130,7 @@ def html(run, what, drawings):
 <h1>{what.title}</h1>
 <p class="lead soft">{what.lead}: {what.beside}. Less is better.</p>
 {missing}
-{goals_part(run)}
+{goals_part(run, "goal")}
 {charts}
 {rows_part(run)}
 {machine_part(run)}

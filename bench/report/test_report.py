@@ -8,14 +8,10 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
-import xml.etree.ElementTree as xml
-from pathlib import Path
 
 sys.dont_write_bytecode = True
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+import fixture  # noqa: E402
 from charts import CHARTS  # noqa: E402
 from drawing import COLOURS, spread  # noqa: E402
 from words import STRATEGIES  # noqa: E402
@@ -51,53 +47,19 @@ def whole_run():
             {"case": case, "best_fixed": "stride_copy", "regret": 0.02, "noise": 0.01, "net": 0.01} for case in cases]}}
 
 
-class Report(unittest.TestCase):
-    def setUp(self):
-        scratch = tempfile.TemporaryDirectory()
-        self.addCleanup(scratch.cleanup)
-        self.folder = Path(scratch.name)
-
-    def run_report(self, text, *options):
-        result = self.folder / "copy_or_not.json"
-        result.write_text(text)
-        return subprocess.run([sys.executable, HERE / "report.py", result, self.folder / "out", *options], capture_output=True, text=True)
-
-    def page_of(self, run):
-        done = self.run_report(json.dumps(run), "--quiet")
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
-        return (self.folder / "out/index.html").read_text()
-
-    def charts_written(self):
-        return {path.stem for path in (self.folder / "out").glob("*.svg")}
+class Report(fixture.PageTest):
+    script, page, charts = "report.py", "index.html", set(CHARTS)
 
     def test_whole_run_has_every_chart_and_every_row(self):
         run = whole_run()
-        html = self.page_of(run)
-        self.assertEqual(self.charts_written(), set(CHARTS))
+        html = self.whole_page_of(run)
         self.assertEqual(html.count("<figure"), len(CHARTS))
-        self.assertNotIn("left out", html)
         for measured in run["rows"]:
             self.assertIn(measured["case"], html)
             self.assertRegex(html, rf'<td class="n( best)?">{measured["median"]:.{0 if measured["median"] > 100 else 1}f}</td>')
         self.assertEqual(len(re.findall(r'<tr><td class="name"><svg[^\n]*7 rx_missed</td></tr>', html)), len(run["rows"]))
         self.assertIn("bench/run --sizes &#x27;64,1514&#x27; &amp; &lt;more&gt;", html)
         self.assertIn("A &lt;fast&gt; processor", html)
-
-    def test_page_needs_nothing_from_outside(self):
-        html = self.page_of(whole_run())
-        self.assertNotRegex(html, r"(?i)https?:|<script|<link|@import|url\(|\ssrc=")
-        for target in re.findall(r'href="([^"]*)"', html):
-            self.assertTrue((self.folder / "out" / target).exists() or target == "copy_or_not.json", target)
-
-    def test_svgs_are_well_formed_and_stand_alone(self):
-        self.page_of(whole_run())
-        for path in (self.folder / "out").glob("*.svg"):
-            text = path.read_text()
-            self.assertEqual(xml.fromstring(text).tag, "{http://www.w3.org/2000/svg}svg")
-            self.assertIn("SPDX-License-Identifier: BSL-1.0", text.splitlines()[0])
-            self.assertIn("prefers-color-scheme:dark", text)
-            self.assertNotIn("var(", text)
-            self.assertNotIn("nan", re.sub("<style>.*</style>", "", text, flags=re.S))
 
     def test_small_run_leaves_charts_out_with_a_sentence(self):
         self.page_of(whole_run())
@@ -106,11 +68,6 @@ class Report(unittest.TestCase):
         html = self.page_of(run)
         self.assertEqual(self.charts_written(), {"map", "cost_of_wrong", "regret", "traffic"})  # the old ones are gone
         self.assertEqual(html.count("is left out: "), 3)
-
-    def test_empty_run(self):
-        html = self.page_of({})
-        self.assertEqual(self.charts_written(), set())
-        self.assertEqual(html.count("is left out: "), len(CHARTS))
 
     def test_any_key_may_be_missing_or_null(self):
         def places(value, path=()):
@@ -132,26 +89,18 @@ class Report(unittest.TestCase):
             with self.subTest(round=round_):
                 self.page_of(broken)
 
-    def test_rubbish_gets_one_sentence_and_exit_2(self):
-        rubbish = {"not JSON": "{", "a list": "[]", "rows": '{"rows": 3}', "a row": '{"rows": [1]}', "empty": "",
-                   "suite": '{"suite": "rings"}', "deep": "[" * 100000}
-        for name, text in rubbish.items():
-            with self.subTest(name):
-                done = self.run_report(text)
-                self.assertEqual((done.returncode, done.stdout), (2, ""))
-                self.assertRegex(done.stderr, r"\Areport\.py: cannot use .*\.\n\Z")
-
     def test_missing_file_and_unwritable_folder(self):
-        for arguments in ([self.folder / "none.json", self.folder], [self.folder, self.folder]):
-            done = subprocess.run([sys.executable, HERE / "report.py", *arguments], capture_output=True, text=True)
+        folder = self.out.parent
+        for arguments in ([folder / "none.json", folder], [folder, folder]):
+            done = subprocess.run([sys.executable, fixture.HERE / "report.py", *arguments], capture_output=True, text=True, check=False)
             self.assertEqual(done.returncode, 2)
             self.assertEqual(done.stderr.count("\n"), 1)
-        (self.folder / "out").write_text("a file where the folder should be")
-        done = self.run_report("{}")
+        self.out.write_text("a file where the folder should be")
+        done = self.run_script("{}")
         self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1))
 
     def test_says_what_it_wrote_unless_quiet(self):
-        self.assertIn("index.html with 7 charts", self.run_report(json.dumps(whole_run())).stdout)
+        self.assertIn("index.html with 7 charts", self.run_script(json.dumps(whole_run())).stdout)
 
 
 class Parts(unittest.TestCase):

@@ -37,20 +37,6 @@
 
 namespace bench {
 
-// Real-time priority for as long as it lives, where that is permitted.
-class real_time {
-  public:
-    real_time();
-    real_time(const real_time&) = delete;
-    real_time& operator=(const real_time&) = delete;
-    ~real_time();
-
-    [[nodiscard]] static bool permitted();
-};
-
-// How often the system has taken the processor from the calling thread.
-[[nodiscard]] std::uint64_t preemptions();
-
 // What the threads of one repetition tell each other, apart from what goes through the ring.
 struct rendezvous {
     alignas(noria::thread_gap) std::atomic<bool> stop{false};
@@ -235,8 +221,6 @@ over:
     result.items = book.seen() - before;
     return result;
 }
-
-[[nodiscard]] std::uint64_t ticks_for(double seconds);
 
 // What is still under way after the clock has stopped. False when it does not come.
 template <class Step, class Side, class Book>

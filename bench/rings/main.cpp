@@ -5,15 +5,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "common/machine.hpp"
-#include "noria/core/config.hpp"
+#include "common/program.hpp"
 #include "rings/explain.hpp"
 #include "rings/goals.hpp"
-#include "rings/harness.hpp"
 #include "rings/measure.hpp"
 #include "rings/report.hpp"
 
@@ -31,11 +30,6 @@ struct options {
     bool explain = false;
     bool list = false;
     std::string json;
-};
-
-// What ends the run with exit status 2: the text says what to do.
-struct bad_input : std::runtime_error {
-    using std::runtime_error::runtime_error;
 };
 
 // The ones of `all` that are named; all where none is. Throws for a name that is not there.
@@ -79,31 +73,20 @@ plan plan_for(const options& asked) {
     return made;
 }
 
-void print_machine(const nlohmann::json& machine) {
-    std::printf("%s, %u processors; %s; %s\n", machine["cpu"].get<std::string>().c_str(), processors(),
-                machine["compiler"].get<std::string>().c_str(), machine["flags"].get<std::string>().c_str());
-    if (!real_time::permitted())
-        std::printf("Real-time priority is not permitted here: figures are less steady.\n");
-    if (processors() < 2)
-        std::printf("Only one processor may be used: what needs two says nothing here.\n");
-    if (const std::string missing = missing_packages(); !missing.empty())
-        std::printf("Not measured, because not installed when this was built: %s\n", missing.c_str());
-    std::printf("\n");
-}
-
-int run(const options& asked, const std::string& command) {
+void run(const options& asked, const std::string& command) {
     const plan made = plan_for(asked);
     if (asked.list) {
         for (const subject* one : made.chosen)
             std::printf("%-21s %s\n", one->name.c_str(), one->type.c_str());
-        return 0;
+        return;
     }
     pin(0);
-    nlohmann::json out = {{"noria", NORIA_VERSION}, {"suite", "rings"}, {"command", command}};
-    out["machine"] = machine_sheet();
-    out["machine"]["real_time"] = real_time::permitted();
-    out["missing"] = missing_packages();
-    print_machine(out["machine"]);
+    nlohmann::json out = results_of("rings", command);
+    const std::string missing = missing_packages();
+    out["missing"] = missing;
+    print_machine(out, "what needs two says nothing here",
+                  missing.empty() ? ""
+                                  : "Not measured, because not installed when this was built: " + missing);
     if (asked.explain) {
         const std::vector<finding_result> found = explain(made.repetitions, made.seconds);
         print(found);
@@ -116,13 +99,7 @@ int run(const options& asked, const std::string& command) {
         out["rows"] = rows_of(results);
         out["goals"] = json_of(goals);
     }
-    if (!asked.json.empty()) {
-        std::ofstream file(asked.json);
-        file << out.dump(1) << '\n';
-        if (!file.flush())
-            throw bad_input("cannot write " + asked.json + ": name a file in a folder that exists");
-    }
-    return 0;
+    write(out, asked.json);
 }
 
 } // namespace
@@ -150,24 +127,5 @@ int main(int argc, char** argv) {
         return app.exit(problem) == 0 ? 0 : 2;
     }
 
-    std::string command = "bench/run rings"; // as a person types it
-    for (int i = 1; i != argc; ++i) {
-        const std::string word = argv[i];
-        if (word == "--json")
-            ++i;
-        else if (word.rfind("--json=", 0) != 0)
-            command += " " + word;
-    }
-    try {
-        return run(asked, command);
-    } catch (const bad_input& problem) {
-        std::fprintf(stderr, "rings: %s\n", problem.what());
-        return 2;
-    } catch (const broken_transfer& defect) {
-        std::fprintf(stderr, "rings: DEFECT: %s. No figure of this run is to be trusted.\n", defect.what());
-        return 1;
-    } catch (const std::exception& problem) {
-        std::fprintf(stderr, "rings: %s\n", problem.what());
-        return 1;
-    }
+    return exit_status_of("rings", [&] { run(asked, as_typed("bench/run rings", argc, argv)); });
 }

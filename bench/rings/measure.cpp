@@ -42,11 +42,11 @@ void run_column(const plan& asked, work what, std::uint32_t capacity, std::vecto
                 of.spin.push_back(undisturbed(of, {what, false, seconds}, patience[i]));
                 if (!on_one_thread(what)) // nobody waits there
                     of.pause.push_back(undisturbed(of, {what, true, seconds}, patience[i]));
-            } catch (const broken_transfer& defect) {
+            } catch (const broken_transfer& problem) {
                 if (of.who->from != origin::neighbour)
                     throw broken_transfer(of.who->name + ", " + name(what) + ", capacity " +
-                                          std::to_string(capacity) + ": " + defect.what());
-                of.broken = defect.what();
+                                          std::to_string(capacity) + ": " + problem.what());
+                of.broken = problem.what();
             }
         }
     results.insert(results.end(), column.begin(), column.end());

@@ -4,9 +4,10 @@
 // A ring under test: what it is called, what it can do, and how one repetition of it is run.
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "common/program.hpp"
 
 namespace bench {
 
@@ -38,8 +39,8 @@ inline constexpr std::uint32_t burst_size = 32;
 }
 
 // Items came damaged, in the wrong order, twice or not at all: a defect, never a figure.
-struct broken_transfer : std::runtime_error {
-    using std::runtime_error::runtime_error;
+struct broken_transfer : defect {
+    using defect::defect;
 };
 
 struct request {

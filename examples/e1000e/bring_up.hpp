@@ -3,14 +3,24 @@
 
 #include <cstdint>
 
-#include "e1000e/await.hpp"
 #include "e1000e/registers.hpp"
+#include "hardware/registers.hpp"
+#include "hardware/wait.hpp"
 
 // From a card in any state to one that is silent and negotiates its link: the first steps of the data sheet's
 // software initialization sequence (4.6). All are set-up: one thread, some milliseconds, and every wait has
 // an end.
 
 namespace e1000e {
+
+// What concerns the whole card and not one queue.
+struct card_setup {
+    std::uint32_t longest_frame = 1518; // bytes, CRC included; up to 9234
+    bool promiscuous = false;           // frames for others too
+    bool all_multicast = false;
+    bool vlan = true; // the card takes tags out of frames that come, and puts them in those that go (7.5)
+};
+inline constexpr std::uint32_t longest_jumbo = 9234;
 
 struct link_state {
     bool up = false;
@@ -60,6 +70,22 @@ template <hardware::register_space Registers, noria::clock_source Clock>
                  "the card was expected to have read its EEPROM (EECD.ARD) 10 ms after a reset: switch the "
                  "machine off and on, and see whether there is one");
 }
+
+// Has the last reset not come to its end? That of a card that is gone has.
+template <hardware::register_space Registers>
+[[nodiscard]] bool in_reset(Registers& card) noexcept {
+    const std::uint32_t control = card.read32(reg::ctrl::at);
+    return control != all_ones && (control & reg::ctrl::device_reset) != 0;
+}
+
+// What RCTL says of whom to listen to, and that the check sequence is taken off (10.2.5.1).
+[[nodiscard]] constexpr std::uint32_t filters(const card_setup& of) noexcept {
+    using namespace reg::rctl;
+    return accept_broadcast | strip_crc | (of.promiscuous ? unicast_promiscuous | multicast_promiscuous : 0) |
+           (of.all_multicast ? multicast_promiscuous : 0) | (of.longest_frame > 1522 ? long_packets : 0);
+}
+inline constexpr std::uint32_t filter_bits =
+    filters({.longest_frame = longest_jumbo, .promiscuous = true, .all_multicast = true});
 
 // Lets the PHY negotiate, and the MAC follow what it finds (4.6.3). Whether the card minds VLAN tags is in
 // the same register (7.5).

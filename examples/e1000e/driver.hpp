@@ -3,14 +3,14 @@
 
 #include <cstdint>
 
-#include "e1000e/addresses.hpp"
-#include "e1000e/await.hpp"
 #include "e1000e/bring_up.hpp"
 #include "e1000e/receive_queue.hpp"
 #include "e1000e/statistics.hpp"
 #include "e1000e/transmit_queue.hpp"
+#include "hardware/addresses.hpp"
 #include "hardware/dma_space.hpp"
 #include "hardware/registers.hpp"
+#include "hardware/wait.hpp"
 #include "noria/core/owned.hpp"
 
 // The driver of one Intel 82574, or of QEMU's model of it, put together. Its queues are backends of Noria:
@@ -84,8 +84,10 @@ class driver {
     }
 
     // Set-up; the queues' threads rest. No frame comes in or goes out behind this, and the card touches no
-    // memory of ours, whatever is returned: an error says that it is gone, or that its reset failed. Frames
-    // that had come in are in the ring still. 35 ms.
+    // memory of ours: it is reset, or gone, which is an error. Only after an error of the reset itself
+    // (CTRL.RST, timed_out) nobody knows what it still does, and the queues keep what they have: reset it
+    // from outside, with vfio::device::reset(), and then with reset(), before the memory is used for anything
+    // else. Frames that had come in are in the ring still. 35 ms.
     [[nodiscard]] noria::error stop() noexcept {
         // A transmit queue sends from when it is made.
         if (!started_ && !transmit_.running())
@@ -98,14 +100,17 @@ class driver {
     }
 
     // Set-up; the queues' threads rest. For a card that hangs: everything anew, as at open. Then poll and
-    // complete until nothing comes, and start(). Interrupts have to be programmed again.
+    // complete until nothing comes, and start(). Interrupts have to be programmed again. Where the reset does
+    // not end the bus has the last word, as after stop().
     [[nodiscard]] noria::error reset() noexcept {
         read_statistics();
-        started_ = false;
         const noria::error failed = take_over();
         // Reset or gone: it has nothing of ours any more, in both cases.
-        receive_.lost();
-        transmit_.lost();
+        if (!in_reset(registers_)) {
+            started_ = false;
+            receive_.lost();
+            transmit_.lost();
+        }
         return failed;
     }
 
@@ -128,9 +133,9 @@ class driver {
         options_.card.all_multicast = on;
         set_filters();
     }
-    void join(const noria::mac_address& group) noexcept { e1000e::join(registers_, group); }
+    void join(const noria::mac_address& group) noexcept { hardware::join(registers_, reg::addresses, group); }
     void set_mac(const noria::mac_address& address) noexcept {
-        e1000e::set_mac(registers_, address);
+        hardware::set_mac(registers_, reg::addresses, address);
         mac_ = address;
     }
 
@@ -144,11 +149,11 @@ class driver {
     [[nodiscard]] noria::error take_over() noexcept {
         if (noria::error failed = e1000e::reset(registers_, clock_); failed.code)
             return failed;
-        const auto mac = read_mac(registers_);
+        const auto mac = hardware::read_mac(registers_, reg::addresses);
         if (!mac)
             return mac.error();
         mac_ = *mac;
-        clear_filter_tables(registers_);
+        hardware::clear_addresses(registers_, reg::addresses);
         start_link(registers_, options_.card.vlan);
         statistics_.forget(registers_, clock_.now());
         registers_.write32(reg::rxcsum::at,

@@ -19,6 +19,7 @@
 
 #include "e1000e/driver.hpp"
 #include "e1000e/interrupts.hpp"
+#include "hardware/polled_vector.hpp"
 #include "hardware/qtest/machine.hpp"
 #include "noria/poll/poller.hpp"
 #include "noria/queue/rx_queue.hpp"
@@ -92,7 +93,7 @@ int main() {
     e1000e::interrupts calls(registers, machine.at(0).vectors);
     or_exit(calls.open());
     echo work{in, out};
-    e1000e::polled_vector source(calls, work, noria::static_moderation(50'000));
+    hardware::polled_vector source(calls, 0, work, noria::static_moderation(50'000));
     noria::poller loop;
     noria::poll_instance turns(loop, source);
 

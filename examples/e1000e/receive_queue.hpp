@@ -9,7 +9,6 @@
 #include <span>
 #include <utility>
 
-#include "e1000e/await.hpp"
 #include "e1000e/descriptors.hpp"
 #include "e1000e/registers.hpp"
 #include "hardware/dma_space.hpp"

@@ -3,6 +3,10 @@
 
 #include <cstdint>
 
+#include "hardware/addresses.hpp"
+#include "hardware/registers.hpp"
+#include "hardware/wait.hpp"
+
 // The registers of an Intel 82574 that this driver touches, by the names of the data sheet ("Intel 82574 GbE
 // Controller Family Datasheet"), in lower case. Section numbers, here and in all files beside this one, are
 // its sections. A namespace a register: `at` is its offset in bytes from the start of BAR 0; the rest are its
@@ -10,15 +14,14 @@
 
 namespace e1000e {
 
-inline constexpr std::uint32_t all_ones = 0xffff'ffff;
-
-[[nodiscard]] constexpr std::uint32_t bit(unsigned number) noexcept {
-    return std::uint32_t{1} << number;
-}
-// `value` in the field whose lowest bit is `lowest`.
-[[nodiscard]] constexpr std::uint32_t field(std::uint32_t value, unsigned lowest) noexcept {
-    return value << lowest;
-}
+// Words of examples/hardware that all files here use.
+using hardware::all_ones;
+using hardware::await;
+using hardware::bit;
+using hardware::field;
+using hardware::gone;
+using hardware::millisecond;
+using hardware::several;
 
 namespace reg {
 
@@ -130,20 +133,11 @@ inline constexpr std::uint32_t in_descriptors = bit(24);       // the thresholds
 inline constexpr std::uint32_t write_back_each = field(1, 16); // 21:16
 } // namespace rxdctl
 
-// Receive addresses: bytes 0 to 3 in RAL, 4 and 5 in RAH.
-inline constexpr std::uint32_t receive_addresses = 16;
-[[nodiscard]] constexpr std::uint32_t ral(std::uint32_t i) noexcept {
-    return 0x05400 + 8 * i;
-}
-[[nodiscard]] constexpr std::uint32_t rah(std::uint32_t i) noexcept {
-    return 0x05404 + 8 * i;
-}
-inline constexpr std::uint32_t rah_valid = bit(31);
-// Multicast table: a bit for each value of 12 bits of an address.
-inline constexpr std::uint32_t mta_registers = 128;
-[[nodiscard]] constexpr std::uint32_t mta(std::uint32_t i) noexcept {
-    return 0x05200 + 4 * i;
-}
+// Receive addresses, and the multicast table: see hardware/addresses.hpp.
+inline constexpr several ral{0x05400, 8}; // 16
+inline constexpr several rah{0x05404, 8};
+inline constexpr several mta{0x05200}; // 128
+inline constexpr hardware::address_registers addresses{ral, rah, 16, mta};
 
 // ---- Transmit (10.2.6) ----
 

@@ -6,13 +6,12 @@
 #include <cstdint>
 
 #include "e1000e/registers.hpp"
+#include "hardware/counters.hpp"
 #include "hardware/registers.hpp"
 #include "noria/core/clock.hpp"
-#include "noria/stats/hardware_counter.hpp"
 #include "noria/stats/link.hpp"
 
-// What the card counts (10.2.7). A register is cleared by reading it, so there is one reader, and what it
-// read is added up here, in 64 bits.
+// What the card counts (10.2.7), all of it.
 
 namespace e1000e {
 
@@ -56,12 +55,7 @@ enum class count : std::uint8_t {
     broadcasts_sent,
 };
 
-struct counter_register {
-    const char* name; // in the data sheet, in lower case
-    std::uint32_t offset;
-};
-
-inline constexpr counter_register counter_registers[] = {
+inline constexpr hardware::counter_register counter_registers[] = {
     {"crcerrs", 0x4000}, {"mpc", 0x4010},     {"ecol", 0x4018},    {"latecol", 0x4020}, {"colc", 0x4028},
     {"tncrs", 0x4034},   {"rlec", 0x4040},    {"xonrxc", 0x4048},  {"xontxc", 0x404c},  {"xoffrxc", 0x4050},
     {"xofftxc", 0x4054}, {"prc64", 0x405c},   {"prc127", 0x4060},  {"prc255", 0x4064},  {"prc511", 0x4068},
@@ -73,23 +67,19 @@ inline constexpr counter_register counter_registers[] = {
 };
 static_assert(std::size(counter_registers) == static_cast<std::size_t>(count::broadcasts_sent) + 1);
 
-// Octets, from the destination address to the CRC: the low half, and the high one is the register behind it.
+// Octets, from the destination address to the CRC.
 enum class octets : std::uint8_t { good_received, good_sent, total_received, total_sent };
-inline constexpr counter_register octet_registers[] = {
+inline constexpr hardware::counter_register octet_registers[] = {
     {"gorc", 0x4088}, {"gotc", 0x4090}, {"tor", 0x40c0}, {"tot", 0x40c8}};
 
 // Thread: one reads the card, the owner; any looks at values.
 class statistics {
   public:
-    using packet_counter =
-        noria::hardware_counter<{.bits = 32, .kind = noria::register_kind::clears_on_read}>;
-    using octet_counter = noria::hardware_counter<{.bits = 64, .kind = noria::register_kind::clears_on_read}>;
-
     // The owner. Reads all and throws it away: what was counted before the driver came (4.6.4).
     template <hardware::register_space Registers>
     void forget(Registers& registers, noria::nanoseconds now) noexcept {
         visit(registers, [](auto&, std::uint64_t) noexcept {});
-        last_read_ = now;
+        believed_.begin(now);
     }
 
     // The owner. Often enough that no register reaches its top: at the highest rate of packets they take 48
@@ -98,14 +88,8 @@ class statistics {
     void read(Registers& registers, noria::nanoseconds now) noexcept {
         if (registers.read32(reg::status::at) == all_ones)
             return;
-        // The most that 1 Gbit/s carries: 1.488 packets and 125 bytes a microsecond; times 16, for QEMU's
-        // wire knows no limit. A second's worth more, for what the card held back.
-        const noria::nanoseconds passed = now - last_read_ + 1'000'000'000;
-        last_read_ = now;
-        visit(registers, [passed]<class Counter>(Counter& to, std::uint64_t reading) noexcept {
-            constexpr bool bytes = Counter::top > 0xffff'ffff;
-            to.observe(reading, bytes ? passed * 2 : passed / 1000 * 24);
-        });
+        believed_.begin(now);
+        visit(registers, believed_);
     }
 
     // Any thread.
@@ -121,7 +105,7 @@ class statistics {
     [[nodiscard]] noria::link_values link() const noexcept {
         noria::link_values now;
         now.rx_packets = of(count::good_received);
-        now.rx_bytes = without(of(octets::good_received), 4 * now.rx_packets);
+        now.rx_bytes = hardware::without(of(octets::good_received), 4 * now.rx_packets);
         now.rx_multicast = of(count::multicasts_received);
         now.rx_missed = of(count::missed);
         now.rx_crc_errors = of(count::crc_errors);
@@ -129,8 +113,8 @@ class statistics {
                                of(count::oversize) + of(count::jabber);
         now.rx_errors = now.rx_crc_errors + now.rx_length_errors;
         const std::uint64_t pauses = of(count::xon_sent) + of(count::xoff_sent);
-        now.tx_packets = without(of(count::good_sent), pauses);
-        now.tx_bytes = without(of(octets::good_sent), 64 * pauses + 4 * now.tx_packets);
+        now.tx_packets = hardware::without(of(count::good_sent), pauses);
+        now.tx_bytes = hardware::without(of(octets::good_sent), 64 * pauses + 4 * now.tx_packets);
         now.tx_collisions = of(count::collisions);
         now.tx_aborted_errors = of(count::excess_collisions);
         now.tx_window_errors = of(count::late_collisions);
@@ -141,12 +125,7 @@ class statistics {
 
     // Readings that were not believed, of all counters: more than the wire carries, or a register at its top.
     [[nodiscard]] std::uint64_t gaps() const noexcept {
-        std::uint64_t all = 0;
-        for (const packet_counter& each : packets_)
-            all += each.gaps();
-        for (const octet_counter& each : octets_)
-            all += each.gaps();
-        return all;
+        return hardware::gaps_of(packets_) + hardware::gaps_of(octets_);
     }
 
   private:
@@ -155,20 +134,15 @@ class statistics {
     void visit(Registers& registers, Take take) noexcept {
         for (std::size_t i = 0; i != packets_.size(); ++i)
             take(packets_[i], registers.read32(counter_registers[i].offset));
-        for (std::size_t i = 0; i != octets_.size(); ++i) {
-            const std::uint32_t low = octet_registers[i].offset;
-            take(octets_[i], noria::read_latched([&]() noexcept { return registers.read32(low); },
-                                                 [&]() noexcept { return registers.read32(low + 4); }));
-        }
+        for (std::size_t i = 0; i != octets_.size(); ++i)
+            take(octets_[i], hardware::read_octets(registers, octet_registers[i].offset));
     }
 
-    [[nodiscard]] static std::uint64_t without(std::uint64_t all, std::uint64_t part) noexcept {
-        return all > part ? all - part : 0;
-    }
-
-    std::array<packet_counter, std::size(counter_registers)> packets_;
-    std::array<octet_counter, std::size(octet_registers)> octets_;
-    noria::nanoseconds last_read_ = 0;
+    std::array<hardware::packet_counter, std::size(counter_registers)> packets_;
+    std::array<hardware::octet_counter<64>, std::size(octet_registers)> octets_;
+    // 1 Gbit/s carries 1.488 packets and 125 bytes a microsecond; 16 times that, for QEMU's wire knows no
+    // limit.
+    hardware::wire_limit believed_{{.packets = 24, .bytes = 2000}};
 };
 
 } // namespace e1000e

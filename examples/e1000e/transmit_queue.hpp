@@ -9,8 +9,7 @@
 #include <span>
 #include <utility>
 
-#include "e1000e/addresses.hpp"
-#include "e1000e/await.hpp"
+#include "e1000e/bring_up.hpp"
 #include "e1000e/descriptors.hpp"
 #include "e1000e/registers.hpp"
 #include "hardware/dma_space.hpp"

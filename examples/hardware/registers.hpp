@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <span>
 
-#include "noria/core/clock.hpp"
 #include "noria/core/contract.hpp"
 #include "noria/core/device_order.hpp"
 
@@ -14,6 +13,25 @@
 // behind it is a card's memory, a model of one, or a socket to QEMU.
 
 namespace hardware {
+
+// What is read where nobody answers.
+inline constexpr std::uint32_t all_ones = 0xffff'ffff;
+
+[[nodiscard]] constexpr std::uint32_t bit(unsigned number) noexcept {
+    return std::uint32_t{1} << number;
+}
+// `value` in the field whose lowest bit is `lowest`.
+[[nodiscard]] constexpr std::uint32_t field(std::uint32_t value, unsigned lowest) noexcept {
+    return value << lowest;
+}
+// Where several registers of one kind are, one behind the other.
+struct several {
+    std::uint32_t first;
+    std::uint32_t step = 4; // bytes
+    [[nodiscard]] constexpr std::uint32_t operator()(std::uint32_t i) const noexcept {
+        return first + step * i;
+    }
+};
 
 // Where a device's 32-bit registers are reached, by their offset in bytes from the start of its register
 // space. Reading may have effects (clear on read), so a call is one access, never none and never two.
@@ -50,40 +68,5 @@ class mapped_registers {
 };
 
 static_assert(register_space<mapped_registers>);
-
-// What a register said while somebody waited for it.
-enum class waited : std::uint8_t {
-    met,       // what was waited for
-    timed_out, // it never came
-    gone       // all ones: nobody answers any more, the card has been pulled out or is dead
-};
-
-// Reads a register until (value & mask) == wanted, at most `limit` ns. A dead card ends the wait at once,
-// unless all ones are what is wanted.
-template <register_space Registers, noria::clock_source Clock>
-[[nodiscard]] waited wait_until(Registers& registers, std::uint32_t offset, std::uint32_t mask,
-                                std::uint32_t wanted, Clock& clock, noria::nanoseconds limit) noexcept {
-    constexpr std::uint32_t nobody = 0xffff'ffff;
-    const noria::nanoseconds begin = clock.now();
-    for (;;) {
-        // The time first: whoever was kept from running meanwhile still looks once more.
-        const bool last = clock.now() - begin >= limit;
-        const std::uint32_t value = registers.read32(offset);
-        if ((value & mask) == wanted && (value != nobody || mask == nobody))
-            return waited::met;
-        if (value == nobody)
-            return waited::gone;
-        if (last)
-            return waited::timed_out;
-    }
-}
-
-// Lets `time` ns pass, which the data sheet asks for in some places.
-template <noria::clock_source Clock>
-void let_pass(Clock& clock, noria::nanoseconds time) noexcept {
-    const noria::nanoseconds begin = clock.now();
-    while (clock.now() - begin < time) {
-    }
-}
 
 } // namespace hardware

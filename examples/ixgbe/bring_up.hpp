@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
-#include "ixgbe/await.hpp"
+#include "hardware/addresses.hpp"
+#include "hardware/registers.hpp"
+#include "hardware/wait.hpp"
 #include "ixgbe/registers.hpp"
 
 // From a card in any state to one that is ready for queues, and back to rest: the steps of 4.6.3, in order.
@@ -47,6 +49,20 @@ class bring_up {
         return wait_for(reg::rdrxctl::at, reg::rdrxctl::dma_init_done, 100 * millisecond,
                         "the card was expected to have its DMA ready (RDRXCTL.DMAIDONE) 100 ms after a "
                         "reset: power the machine off and on");
+    }
+
+    // Has the last reset not come to its end? That of a card that is gone has.
+    [[nodiscard]] bool in_reset() noexcept {
+        const std::uint32_t control = registers_.read32(reg::ctrl::at);
+        return control != all_ones && (control & both_resets) != 0;
+    }
+
+    // No address is ours but the first, and no group or VLAN is let in (4.6.7).
+    void clear_filter_tables() noexcept {
+        hardware::clear_addresses(registers_, reg::addresses);
+        for (std::uint32_t i = 0; i != 128; ++i)
+            registers_.write32(reg::vfta(i), 0);
+        registers_.write32(reg::mcstctrl::at, reg::mcstctrl::filter);
     }
 
     // Steps before the first queue: what the whole receive path shares (4.6.7). It stays off.
@@ -138,9 +154,8 @@ class bring_up {
 
     // 4.2.1.6: both resets at once, so that the link begins anew too. The bits say when it is over.
     [[nodiscard]] noria::error pull_reset() noexcept {
-        constexpr std::uint32_t both = reg::ctrl::device_reset | reg::ctrl::link_reset;
-        set(reg::ctrl::at, both);
-        if (noria::error failed = await(registers_, reg::ctrl::at, both, 0, clock_, 10 * millisecond,
+        set(reg::ctrl::at, both_resets);
+        if (noria::error failed = await(registers_, reg::ctrl::at, both_resets, 0, clock_, 10 * millisecond,
                                         "the card was expected to be through its reset (CTRL.RST) after 10 "
                                         "ms: power the machine off and on");
             failed.code)
@@ -159,6 +174,8 @@ class bring_up {
     void change(std::uint32_t offset, std::uint32_t take_away, std::uint32_t put_in) noexcept {
         registers_.write32(offset, (registers_.read32(offset) & ~take_away) | put_in);
     }
+
+    static constexpr std::uint32_t both_resets = reg::ctrl::device_reset | reg::ctrl::link_reset;
 
     Registers& registers_;
     Clock& clock_;

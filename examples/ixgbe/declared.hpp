@@ -71,9 +71,9 @@ inline constexpr declared_registers declared_table[] = {
     one(reg::rxcsum::at),
     one(reg::rfctl::at),
     some(reg::psrtype::at, 64),
-    some(reg::ral, reg::receive_addresses),
-    some(reg::rah, reg::receive_addresses),
-    some(reg::mta, 128),
+    some(reg::ral, reg::addresses.count),
+    some(reg::rah, reg::addresses.count),
+    some(reg::mta, hardware::group_registers),
     some(reg::vfta, 128),
     one(reg::mrqc::at),
     some(reg::reta, 32),
@@ -143,7 +143,7 @@ struct declared {
             if (offset >= each.first && from_first % each.step == 0 && from_first / each.step < each.count)
                 return each.how;
         }
-        for (const counter_register& each : counter_registers)
+        for (const hardware::counter_register& each : counter_registers)
             if (each.offset == offset)
                 return hardware::use::read_only;
         return hardware::use::nothing;

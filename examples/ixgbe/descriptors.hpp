@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "ixgbe/registers.hpp"
 
@@ -89,8 +90,7 @@ inline constexpr std::uint32_t most_payload = (1u << 18) - 1;
 
 inline void write_data(descriptor& to, std::uint64_t iova, std::uint32_t length, std::uint32_t command,
                        std::uint32_t options) noexcept {
-    to.words[0] = static_cast<std::uint32_t>(iova);
-    to.words[1] = static_cast<std::uint32_t>(iova >> 32);
+    std::memcpy(to.words, &iova, sizeof iova);
     to.words[2] = length | tx::type_data | tx::extended | tx::insert_crc | command;
     to.words[3] = options;
 }

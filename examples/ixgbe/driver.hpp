@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "hardware/addresses.hpp"
 #include "hardware/dma_space.hpp"
 #include "hardware/registers.hpp"
-#include "ixgbe/addresses.hpp"
-#include "ixgbe/await.hpp"
+#include "hardware/wait.hpp"
 #include "ixgbe/bring_up.hpp"
 #include "ixgbe/link.hpp"
 #include "ixgbe/receive_queue.hpp"
@@ -98,8 +98,10 @@ class driver {
     }
 
     // Set-up; the queues' threads rest. No frame comes in or goes out behind this, and the card touches no
-    // memory of ours, whatever is returned: an error says that it did not obey, and was reset for it or is
-    // gone. Some hundred us a queue.
+    // memory of ours. An error says that it is gone, or that a queue did not obey and all were reset for it.
+    // Only after that of the reset itself (CTRL.RST, timed_out) nobody knows what the card still does, and
+    // the queues keep what they have: reset it from outside, with vfio::device::reset(), and then with
+    // reset(), before the memory is used for anything else. Some hundred us a queue.
     [[nodiscard]] noria::error stop() noexcept {
         if (!any_running())
             return {};
@@ -116,22 +118,18 @@ class driver {
         steps_.say_loaded(false);
         read_statistics();
         note(check());
-        if (first.code)
-            note(take_over());
-        return first;
+        if (!first.code)
+            return {};
+        const noria::error failed = begin_anew();
+        return failed.code ? failed : first;
     }
 
     // Set-up; the queues' threads rest. For a card that hangs: everything anew, as at open. Then poll and
-    // complete until nothing comes, and start(). Interrupts have to be programmed again.
+    // complete until nothing comes, and start(). Interrupts have to be programmed again. Where the reset does
+    // not end the bus has the last word, as after stop().
     [[nodiscard]] noria::error reset() noexcept {
         read_statistics();
-        noria::error failed = take_over();
-        // Reset or gone: it has nothing of ours any more, in both cases.
-        for (std::uint32_t i = 0; i != queues(); ++i) {
-            receive(i).lost();
-            transmit(i).lost();
-        }
-        return failed;
+        return begin_anew();
     }
 
     // Is the card still there? One register read: ask now and then, for rings alone do not tell.
@@ -153,9 +151,9 @@ class driver {
         options_.card.all_multicast = on;
         steps_.set_filters(options_.card);
     }
-    void join(const noria::mac_address& group) noexcept { ixgbe::join(registers_, group); }
+    void join(const noria::mac_address& group) noexcept { hardware::join(registers_, reg::addresses, group); }
     void set_mac(const noria::mac_address& address) noexcept {
-        ixgbe::set_mac(registers_, address);
+        hardware::set_mac(registers_, reg::addresses, address);
         mac_ = address;
     }
     void set_rss_table(const noria::indirection_table& table) noexcept {
@@ -168,15 +166,27 @@ class driver {
     [[nodiscard]] const statistics& counts() const noexcept { return statistics_; }
 
   private:
+    // Reset or gone: the card has nothing of ours any more in both cases, and the queues hear of it.
+    [[nodiscard]] noria::error begin_anew() noexcept {
+        const noria::error failed = take_over();
+        if (steps_.in_reset())
+            return failed;
+        for (std::uint32_t i = 0; i != queues(); ++i) {
+            receive(i).lost();
+            transmit(i).lost();
+        }
+        return failed;
+    }
+
     // The order of 4.6.3.
     [[nodiscard]] noria::error take_over() noexcept {
         if (noria::error failed = steps_.reset(); failed.code)
             return failed;
-        const auto mac = read_mac(registers_);
+        const auto mac = hardware::read_mac(registers_, reg::addresses);
         if (!mac)
             return mac.error();
         mac_ = *mac;
-        clear_filter_tables(registers_);
+        steps_.clear_filter_tables();
         steps_.prepare_receive(options_.card);
         // What is no IP is not worth splitting. (7.1.10; without virtualisation there is one pool)
         if (options_.receive.mode == receive_mode::header_split)

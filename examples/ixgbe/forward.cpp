@@ -28,6 +28,7 @@ class direction {
     }
 
     std::uint32_t turn(bool stopped) noexcept {
+        const auto mine = in.rx.enter(); // what was sent comes home without atomics
         const std::uint32_t reports = out.tx.complete(256);
         burst_ = 0;
         const std::uint32_t done =

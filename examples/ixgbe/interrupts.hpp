@@ -2,17 +2,13 @@
 #pragma once
 
 #include <array>
-#include <concepts>
 #include <cstdint>
-#include <type_traits>
-#include <utility>
 
 #include "hardware/interrupts.hpp"
 #include "hardware/registers.hpp"
 #include "ixgbe/registers.hpp"
 #include "ixgbe/rss.hpp"
 #include "noria/core/clock.hpp"
-#include "noria/poll/moderation.hpp"
 
 // How the card calls, and how it is kept from calling all the time (7.3).
 //
@@ -30,6 +26,8 @@ namespace ixgbe {
 template <hardware::register_space Registers, hardware::interrupt_source Source>
 class interrupts {
   public:
+    static constexpr bool masks_when_it_calls = true; // EIAM: see hardware/polled_vector.hpp
+
     // Set-up. Both outlive this.
     interrupts(Registers& registers, Source& source) noexcept : registers_(registers), source_(source) {}
 
@@ -100,48 +98,6 @@ class interrupts {
     Source& source_;
     std::uint32_t queues_ = 0;
     std::array<noria::nanoseconds, rss_queues + 1> intervals_{};
-};
-
-// The queues of one vector as a poller sees them (noria/poll/pollable.hpp): Work is polled, and the vector
-// re-armed when it found nothing more. Work is a function (budget) -> how many packets it did, noexcept; and
-// if it has bytes(), how many there were in all is told to the moderation.
-template <class Interrupts, class Work, noria::moderation_policy Moderation = noria::static_moderation>
-    requires std::is_nothrow_invocable_r_v<std::uint32_t, Work&, std::uint32_t>
-class polled_vector {
-  public:
-    polled_vector(Interrupts& calls, std::uint32_t vector, Work& work, Moderation moderation) noexcept
-        : calls_(calls), vector_(vector), work_(work), moderation_(std::move(moderation)) {
-        calls_.set_interval(vector_, interval_ = moderation_.interval());
-    }
-
-    [[nodiscard]] std::uint32_t poll(std::uint32_t budget) noexcept {
-        const std::uint32_t done = work_(budget);
-        packets_ += done;
-        return done;
-    }
-
-    // The end of one call and the polls that followed it. Nothing can have slipped in between: see above.
-    [[nodiscard]] bool rearm() noexcept {
-        std::uint64_t bytes = 0;
-        if constexpr (requires { work_.bytes(); })
-            bytes = work_.bytes() - std::exchange(bytes_, work_.bytes());
-        moderation_.note(std::exchange(packets_, 0), bytes);
-        if (const noria::nanoseconds wanted = moderation_.interval(); wanted != interval_)
-            calls_.set_interval(vector_, interval_ = wanted);
-        calls_.arm(vector_);
-        return true;
-    }
-
-    [[nodiscard]] const Moderation& moderation() const noexcept { return moderation_; }
-
-  private:
-    Interrupts& calls_;
-    std::uint32_t vector_;
-    Work& work_;
-    Moderation moderation_;
-    noria::nanoseconds interval_ = 0; // as the card knows it
-    std::uint32_t packets_ = 0;       // since the last call
-    std::uint64_t bytes_ = 0;         // at the last call
 };
 
 } // namespace ixgbe

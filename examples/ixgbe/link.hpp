@@ -3,7 +3,8 @@
 
 #include <cstdint>
 
-#include "ixgbe/await.hpp"
+#include "hardware/registers.hpp"
+#include "hardware/wait.hpp"
 #include "ixgbe/registers.hpp"
 
 // The wire: bringing the link up, and seeing it go (4.6.4, 8.2.3.22).

@@ -16,7 +16,7 @@ struct offload {
     bool possible = false;
     std::uint32_t command = 0; // for word 2
     std::uint32_t options = 0; // for word 3; the payload is in it
-    context with;
+    context with{};
 };
 
 // Precondition: `first` is the first post of a packet, and asks for something. What does not fit into the

@@ -3,6 +3,10 @@
 
 #include <cstdint>
 
+#include "hardware/addresses.hpp"
+#include "hardware/registers.hpp"
+#include "hardware/wait.hpp"
+
 // The registers of an Intel 82599 that this driver touches, by the names of the data sheet ("Intel 82599 10
 // GbE Controller Datasheet"), in lower case. Section numbers, here and in all files beside this one, are its
 // sections. A namespace a register: `at` is its offset in bytes from the start of BAR 0, or gives it where
@@ -10,26 +14,20 @@
 
 namespace ixgbe {
 
+// Words of examples/hardware that all files here use.
+using hardware::all_ones;
+using hardware::await;
+using hardware::bit;
+using hardware::field;
+using hardware::gone;
+using hardware::microsecond;
+using hardware::millisecond;
+using hardware::several;
+
 inline constexpr std::uint32_t all_queues = 128; // of each kind, the card has
-inline constexpr std::uint32_t all_ones = 0xffff'ffff;
 
-[[nodiscard]] constexpr std::uint32_t bit(unsigned number) noexcept {
-    return std::uint32_t{1} << number;
-}
-// `value` in the field whose lowest bit is `lowest`.
-[[nodiscard]] constexpr std::uint32_t field(std::uint32_t value, unsigned lowest) noexcept {
-    return value << lowest;
-}
-
-// Where several registers of one kind are: behind each other,
-struct several {
-    std::uint32_t first;
-    std::uint32_t step = 4; // bytes
-    [[nodiscard]] constexpr std::uint32_t operator()(std::uint32_t i) const noexcept {
-        return first + step * i;
-    }
-};
-// or one in the block of each receive queue, of which the upper 64 have theirs elsewhere (8.2.3.8),
+// Where several registers of one kind are: behind each other (`several`), or one in the block of each receive
+// queue, of which the upper 64 have theirs elsewhere (8.2.3.8),
 struct of_receive_queue {
     std::uint32_t within; // the block
     [[nodiscard]] constexpr std::uint32_t operator()(std::uint32_t queue) const noexcept {
@@ -181,12 +179,12 @@ inline constexpr std::uint32_t ipv4 = bit(8);
 inline constexpr std::uint32_t ipv6 = bit(9);
 } // namespace psrtype
 
-// Receive addresses: bytes 0 to 3 in RAL, 4 and 5 in RAH. The first 16 answer at 0x5400 too.
-inline constexpr std::uint32_t receive_addresses = 128;
+// Receive addresses, of which the first 16 answer at 0x5400 too, and the multicast table: see
+// hardware/addresses.hpp.
 inline constexpr several ral{0x0a200, 8}; // 128
 inline constexpr several rah{0x0a204, 8};
-inline constexpr std::uint32_t rah_valid = bit(31);
-inline constexpr several mta{0x05200};  // 128
+inline constexpr several mta{0x05200}; // 128
+inline constexpr hardware::address_registers addresses{ral, rah, 128, mta};
 inline constexpr several vfta{0x0a000}; // 128
 
 namespace mrqc { // multiple receive queues command

@@ -5,14 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hardware/counters.hpp"
 #include "hardware/registers.hpp"
 #include "ixgbe/registers.hpp"
 #include "noria/core/clock.hpp"
-#include "noria/stats/hardware_counter.hpp"
 #include "noria/stats/link.hpp"
 
-// What the card counts (8.2.3.23), all of it. A register is cleared by reading it, so there is one reader,
-// and what it read is added up here, in 64 bits.
+// What the card counts (8.2.3.23), all of it.
 
 namespace ixgbe {
 
@@ -56,12 +55,7 @@ enum class count : std::uint8_t {
     xoff_received,
 };
 
-struct counter_register {
-    const char* name; // in the data sheet, in lower case
-    std::uint32_t offset;
-};
-
-inline constexpr counter_register counter_registers[] = {
+inline constexpr hardware::counter_register counter_registers[] = {
     {"crcerrs", 0x4000}, {"illerrc", 0x4004},  {"errbc", 0x4008},     {"mspdc", 0x4010},
     {"mlfc", 0x4034},    {"mrfc", 0x4038},     {"rlec", 0x4040},      {"prc64", 0x405c},
     {"prc127", 0x4060},  {"prc255", 0x4064},   {"prc511", 0x4068},    {"prc1023", 0x406c},
@@ -75,7 +69,7 @@ inline constexpr counter_register counter_registers[] = {
 static_assert(std::size(counter_registers) == static_cast<std::size_t>(count::xoff_received) + 1);
 
 // Those of which there is one in each of 16 sets (or, of MPC, for each of 8 traffic classes). Of octets it
-// is the low half, and the high one, which has four bits, is the register behind it.
+// is the low half; the high one has four bits.
 inline constexpr std::uint32_t counter_sets = 16;
 namespace reg {
 inline constexpr several mpc{0x3fa0};         // missed: the card's memory was full
@@ -92,10 +86,6 @@ inline constexpr std::uint32_t tor = 0x40c0;
 // Thread: one reads the card, the owner; any looks at values.
 class statistics {
   public:
-    using packet_counter =
-        noria::hardware_counter<{.bits = 32, .kind = noria::register_kind::clears_on_read}>;
-    using octet_counter = noria::hardware_counter<{.bits = 36, .kind = noria::register_kind::clears_on_read}>;
-
     // The owner. Each queue below 16 gets a set of counters of its own; the others would share the first.
     template <hardware::register_space Registers>
     static void assign_sets(Registers& registers, std::uint32_t queues) noexcept {
@@ -112,7 +102,7 @@ class statistics {
     template <hardware::register_space Registers>
     void forget(Registers& registers, noria::nanoseconds now) noexcept {
         visit(registers, [](auto&, std::uint64_t) noexcept {});
-        last_read_ = now;
+        believed_.begin(now);
     }
 
     // The owner. Often enough that no register reaches its top: those of 32 bits take 288 s at the highest
@@ -122,22 +112,16 @@ class statistics {
     void read(Registers& registers, noria::nanoseconds now) noexcept {
         if (registers.read32(reg::status::at) == all_ones)
             return;
-        // The most that 10 Gbit/s carry: 14.88 packets and 1250 bytes a microsecond. A second's worth more,
-        // for what the card held back.
-        const noria::nanoseconds passed = now - last_read_ + 1'000'000'000;
-        last_read_ = now;
-        visit(registers, [passed]<class Counter>(Counter& to, std::uint64_t reading) noexcept {
-            constexpr bool octets = Counter::top > 0xffff'ffff;
-            to.observe(reading, octets ? passed / 4 * 5 : passed / 1000 * 15);
-        });
+        believed_.begin(now);
+        visit(registers, believed_);
     }
 
     // Any thread.
     [[nodiscard]] std::uint64_t of(count which) const noexcept {
         return single_[static_cast<std::size_t>(which)].value();
     }
-    [[nodiscard]] std::uint64_t missed_in_fifo() const noexcept { return sum(missed_); }
-    [[nodiscard]] std::uint64_t dropped_when_dry() const noexcept { return sum(dropped_); }
+    [[nodiscard]] std::uint64_t missed_in_fifo() const noexcept { return hardware::sum_of(missed_); }
+    [[nodiscard]] std::uint64_t dropped_when_dry() const noexcept { return hardware::sum_of(dropped_); }
     [[nodiscard]] std::uint64_t dropped_when_dry(std::uint32_t set) const noexcept {
         return dropped_[set].value();
     }
@@ -158,8 +142,8 @@ class statistics {
     // octets sent have the CRC in them, while those received do not, since it is stripped.
     [[nodiscard]] noria::link_values link() const noexcept {
         noria::link_values now;
-        now.rx_packets = sum(received_);
-        now.rx_bytes = sum(octets_received_);
+        now.rx_packets = hardware::sum_of(received_);
+        now.rx_bytes = hardware::sum_of(octets_received_);
         now.rx_multicast = of(count::multicasts_received);
         now.rx_missed = missed_in_fifo() + dropped_when_dry();
         now.rx_crc_errors = of(count::crc_errors);
@@ -167,23 +151,17 @@ class statistics {
                                of(count::oversize) + of(count::jabber);
         now.rx_errors = now.rx_crc_errors + now.rx_length_errors + of(count::short_discards);
         const std::uint64_t pauses = of(count::xon_sent) + of(count::xoff_sent);
-        const std::uint64_t all_sent = of(count::good_sent);
-        now.tx_packets = all_sent > pauses ? all_sent - pauses : 0;
-        const std::uint64_t around = 64 * pauses + 4 * now.tx_packets;
-        now.tx_bytes = good_octets_sent() > around ? good_octets_sent() - around : 0;
+        now.tx_packets = hardware::without(of(count::good_sent), pauses);
+        now.tx_bytes = hardware::without(good_octets_sent(), 64 * pauses + 4 * now.tx_packets);
         return now;
     }
 
     // Readings that were not believed, of all counters: more than the wire carries, or a register at its top.
     [[nodiscard]] std::uint64_t gaps() const noexcept {
-        std::uint64_t all = good_received_.gaps() + good_sent_.gaps() + total_received_.gaps();
-        const auto add = [&all](const auto& counters) {
-            for (const auto& each : counters)
-                all += each.gaps();
-        };
-        add(single_), add(missed_), add(dropped_), add(received_), add(sent_);
-        add(octets_received_), add(octets_sent_);
-        return all;
+        using hardware::gaps_of;
+        return gaps_of(single_) + gaps_of(missed_) + gaps_of(dropped_) + gaps_of(received_) + gaps_of(sent_) +
+               gaps_of(octets_received_) + gaps_of(octets_sent_) + good_received_.gaps() + good_sent_.gaps() +
+               total_received_.gaps();
     }
 
   private:
@@ -192,8 +170,7 @@ class statistics {
     void visit(Registers& registers, Take take) noexcept {
         const auto packets = [&](packet_counter& to, std::uint32_t at) { take(to, registers.read32(at)); };
         const auto octets = [&](octet_counter& to, std::uint32_t low) {
-            take(to, noria::read_latched([&]() noexcept { return registers.read32(low); },
-                                         [&]() noexcept { return registers.read32(low + 4); }));
+            take(to, hardware::read_octets(registers, low));
         };
         for (std::size_t i = 0; i != single_.size(); ++i)
             packets(single_[i], counter_registers[i].offset);
@@ -211,13 +188,8 @@ class statistics {
         octets(total_received_, reg::tor);
     }
 
-    template <class Counters>
-    [[nodiscard]] static std::uint64_t sum(const Counters& counters) noexcept {
-        std::uint64_t all = 0;
-        for (const auto& each : counters)
-            all += each.value();
-        return all;
-    }
+    using packet_counter = hardware::packet_counter;
+    using octet_counter = hardware::octet_counter<36>;
 
     std::array<packet_counter, std::size(counter_registers)> single_;
     std::array<packet_counter, 8> missed_;
@@ -229,7 +201,8 @@ class statistics {
     octet_counter good_received_;
     octet_counter good_sent_;
     octet_counter total_received_;
-    noria::nanoseconds last_read_ = 0;
+    // 10 Gbit/s carry 14.88 packets and 1250 bytes a microsecond.
+    hardware::wire_limit believed_{{.packets = 15, .bytes = 1250}};
 };
 
 } // namespace ixgbe

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "hardware/dma_space.hpp"
-#include "ixgbe/await.hpp"
+#include "hardware/wait.hpp"
 #include "ixgbe/bring_up.hpp"
 #include "ixgbe/descriptors.hpp"
 #include "ixgbe/offload.hpp"
@@ -75,11 +75,12 @@ class transmit_queue {
 
     // Takes whole packets until the ring is full; one doorbell for all.
     [[nodiscard]] std::uint32_t transmit(std::span<const noria::transmit_post> posts) noexcept {
-        if (!running_) [[unlikely]]
+        if (state_ != life::on) [[unlikely]]
             return 0;
         const std::uint32_t before = tail_;
         std::uint32_t used = 0;
         while (used != posts.size()) {
+            used += place_plain(posts.subspan(used));
             std::uint32_t end = used;
             while (end != posts.size() && (posts[end].flags & noria::transmit_post::end_of_packet) == 0)
                 ++end;
@@ -100,37 +101,48 @@ class transmit_queue {
     [[nodiscard]] std::uint32_t reap_sent(std::span<noria::transmit_report> reports) noexcept {
         std::uint32_t written = 0;
         for (;;) {
-            while (written != reports.size() && reported_ != finished_)
-                reports[written++] = packets_[reported_++ & packet_mask_];
+            while (written != reports.size() && reported_ != finished_) {
+                const std::uint32_t from = reported_ & packet_mask_;
+                const auto room = static_cast<std::uint32_t>(reports.size()) - written;
+                const auto together = std::min({room, finished_ - reported_, packet_mask_ + 1 - from});
+                std::copy_n(&packets_[from], together, &reports[written]);
+                written += together;
+                reported_ += together;
+            }
             if (written == reports.size() || !next_mark_done())
                 return written;
         }
     }
 
     // Set-up. Lets the card send what it has, for a while; then it is stopped, and what it has not sent is
-    // reported as an error, so that all memory comes back. (4.6.8.1, disable)
+    // reported as an error, so that all memory comes back. (4.6.8.1, disable) A queue that does not stop is
+    // stuck: the card may still read all that it was given. Nothing of that is reported then, and neither
+    // does it start again nor is it made anew before lost(), or a stop() that works.
     [[nodiscard]] noria::error stop() noexcept {
-        if (!running_)
+        if (state_ == life::off)
             return {};
-        const auto drained =
-            hardware::wait_until(*registers_, reg::tdh(queue_), all_ones, tail_, *clock_, 10 * millisecond);
-        noria::error failed;
-        if (drained == hardware::waited::gone) {
-            failed = gone();
-        } else {
+        const auto drained = hardware::wait_until(*registers_, reg::tdh(queue_), all_ones, tail_, *clock_,
+                                                  10 * hardware::millisecond);
+        noria::error failed = hardware::gone();
+        if (drained != hardware::waited::gone) {
             registers_->write32(reg::txdctl::at(queue_), reg::txdctl::flush); // and not enabled
-            failed =
-                await(*registers_, reg::txdctl::at(queue_), reg::txdctl::enable, 0, *clock_, 10 * millisecond,
-                      "a transmit queue was expected to have stopped (TXDCTL.ENABLE) after 10 ms: reset "
-                      "the card");
+            failed = await_enable(0, "a transmit queue was expected to have stopped (TXDCTL.ENABLE) after "
+                                     "10 ms: reset the card");
         }
-        lost();
+        if (failed.code == std::errc::timed_out)
+            state_ = life::stuck;
+        else
+            lost();
         return failed;
     }
 
     // Set-up. Goes on after stop(), or after a reset of the card. (4.6.8.1, enable)
     [[nodiscard]] noria::error start() noexcept {
-        if (ring_ == nullptr || running_)
+        if (state_ == life::stuck)
+            return noria::make_error(std::errc::device_or_resource_busy,
+                                     "a transmit queue that did not stop starts again only when the card was "
+                                     "reset: the card may still read its ring");
+        if (ring_ == nullptr || state_ == life::on)
             return {};
         head_ = tail_ = 0;
         known_ = {};
@@ -144,13 +156,12 @@ class transmit_queue {
         registers_->write32(reg::txdctl::at(queue_),
                             field(36, reg::txdctl::prefetch) | field(8, reg::txdctl::host) |
                                 field(0, reg::txdctl::write_back) | reg::txdctl::enable);
-        if (noria::error failed =
-                await(*registers_, reg::txdctl::at(queue_), reg::txdctl::enable, reg::txdctl::enable, *clock_,
-                      10 * millisecond,
-                      "a transmit queue was expected to run (TXDCTL.ENABLE) after 10 ms: reset the card");
+        if (noria::error failed = await_enable(
+                reg::txdctl::enable,
+                "a transmit queue was expected to run (TXDCTL.ENABLE) after 10 ms: reset the card");
             failed.code)
             return failed;
-        running_ = true;
+        state_ = life::on;
         return {};
     }
 
@@ -164,11 +175,11 @@ class transmit_queue {
         first_mark_ = last_mark_;
         unmarked_ = 0;
         head_ = tail_;
-        running_ = false;
+        state_ = life::off;
     }
 
-    [[nodiscard]] bool running() const noexcept { return running_; }
-    [[nodiscard]] std::uint32_t number() const noexcept { return queue_; }
+    // May the card read what it was given? A queue that is stuck runs too.
+    [[nodiscard]] bool running() const noexcept { return state_ != life::off; }
 
   private:
     static constexpr std::uint32_t most_packets = 4000;
@@ -181,18 +192,57 @@ class transmit_queue {
     static constexpr std::uint32_t never_sent =
         std::uint32_t{noria::transmit_report::error} | std::uint32_t{noria::transmit_report::memory_free};
 
+    using transmit_posts = std::span<const noria::transmit_post>;
+
     // A descriptor that reports, and the packets that are sent when it does.
     struct mark {
         std::uint32_t descriptor;
         std::uint32_t packets;
     };
 
+    [[nodiscard]] noria::error await_enable(std::uint32_t wanted, const char* what) noexcept {
+        return hardware::await(*registers_, reg::txdctl::at(queue_), reg::txdctl::enable, wanted, *clock_,
+                               10 * hardware::millisecond, what);
+    }
+
+    // Most packets are in one piece that is neither too short nor too long, and want nothing: the first of
+    // these posts that are such packets, as far as there is room. How many that were.
+    [[nodiscard, gnu::noinline]] std::uint32_t place_plain(transmit_posts posts) noexcept {
+        for (std::uint32_t used = 0;;) {
+            // As many as can be written without a look at anything but them.
+            const std::uint32_t to = pushed_ & packet_mask_;
+            const std::uint32_t together =
+                std::min({static_cast<std::uint32_t>(posts.size()) - used, free(),
+                          packet_mask_ + 1 - (pushed_ - reported_), report_every - unmarked_, size_ - tail_,
+                          packet_mask_ + 1 - to});
+            descriptor* next = ring_ + tail_;
+            noria::transmit_report* packet = &packets_[to];
+            for (const noria::transmit_post& post : posts.subspan(used, together)) {
+                if (post.flags != noria::transmit_post::end_of_packet ||
+                    post.length - shortest > longest - shortest)
+                    break;
+                const std::uint32_t payload = field(post.length, tx::payload);
+                write_data(*next++, post.iova, post.length, tx::end_of_packet, payload);
+                *packet++ = {.id = post.id, .flags = done};
+            }
+            const auto placed = static_cast<std::uint32_t>(packet - &packets_[to]);
+            if (placed == 0)
+                return used;
+            last_ = tail_ + placed - 1;
+            tail_ = behind(last_);
+            pushed_ += placed;
+            unmarked_ += placed;
+            used += placed;
+            if (unmarked_ == report_every)
+                ask_for_report();
+        }
+    }
+
     // One packet. False when the ring has no room for it now. What can never be sent is taken as well, and
     // reported as an error.
-    [[nodiscard]] bool place(std::span<const noria::transmit_post> pieces) noexcept {
+    [[nodiscard]] bool place(transmit_posts pieces) noexcept {
         const noria::transmit_post& first = pieces.front();
-        offload how{
-            .possible = true, .command = 0, .options = field(first.packet_bytes, tx::payload), .with = {}};
+        offload how{.possible = true, .options = field(first.packet_bytes, tx::payload)};
         const bool with_context = (first.flags & options_.offloads) != 0;
         if (with_context)
             how = make_offload(first);
@@ -330,7 +380,7 @@ class transmit_queue {
     std::uint32_t last_mark_ = 0;
     std::uint32_t doorbell_; // where TDT is
     std::uint32_t next_context_ = 0;
-    bool running_ = false;
+    enum class life : std::uint8_t { off, on, stuck } state_ = life::off;
     struct known_context {
         bool there = false;
         context what;

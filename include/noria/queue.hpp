@@ -15,6 +15,7 @@
 #include "noria/queue/in_flight.hpp"
 #include "noria/queue/offload.hpp"
 #include "noria/queue/receive_loop.hpp"
+#include "noria/queue/receive_memory.hpp"
 #include "noria/queue/rx_queue.hpp"
 #include "noria/queue/shortage.hpp"
 #include "noria/queue/slot_table.hpp"

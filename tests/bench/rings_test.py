@@ -5,15 +5,11 @@
 Every ring of ours delivers every item whole and in order, the results have the shape that is promised for every suite, and what
 is bad is said in a sentence and ends with exit status 2. No figure is judged: that is for people, and for quiet machines.
 """
-import json
-import pathlib
-import subprocess
 import sys
-import tempfile
-import unittest
 
-PROGRAM = sys.argv[1]
-SMALL = ["--repetitions", "1", "--milliseconds", "0.3"]
+sys.dont_write_bytecode = True
+import small_run  # noqa: E402
+
 SPSC = {"one", "burst", "in_place", "round_trip", "thread_one", "thread_burst"}
 MPSC = SPSC | {"shared_one", "shared_burst", "progress"}
 OURS = {"spsc_ring": SPSC, "spsc_ring same_core": SPSC, "spsc_ring 8 B": SPSC, "hybrid_ring": SPSC - {"in_place"}, "fan_in": MPSC,
@@ -21,39 +17,14 @@ OURS = {"spsc_ring": SPSC, "spsc_ring same_core": SPSC, "spsc_ring 8 B": SPSC, "
 FINDINGS = ["prefetch for write", "failed polls write nothing", "constants per side", "chunked return", "one line per hop"]
 
 
-class Rings(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.result = pathlib.Path(folder.name) / "result.json"
-
-    def run_it(self, *arguments):
-        return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=240, check=False)
-
-    def measured(self, *arguments):
-        done = self.run_it(*SMALL, "--json", str(self.result), *arguments)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(self.result.read_text()), done.stdout
-
-    def refused(self, done, *words):
-        self.assertEqual(done.returncode, 2, done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
-
-    def check_rows(self, rows):
-        for row in rows:
-            for key in ["case", "subject", "unit", "median", "min", "max", "repetitions", "ratio", "type", "item_bytes", "wait",
-                        "broken", "discarded", "disturbed", "samples"]:
-                self.assertIn(key, row)
-            if row["broken"] is None:
-                self.assertGreaterEqual(row["median"], 0, row)
-                self.assertLessEqual(row["min"], row["median"])
-                self.assertLessEqual(row["median"], row["max"])
-                self.assertEqual(row["repetitions"], 1)
+class Rings(small_run.SmallRun):
+    options = ["--repetitions", "1", "--milliseconds", "0.3"]
+    repetitions = 1
+    row_keys = ["type", "item_bytes", "wait", "broken", "discarded", "disturbed", "samples"]
+    result_keys = ["suite", "missing"]
 
     def test_every_ring_delivers_in_every_case_at_every_capacity(self):
         results, _ = self.measured()
-        self.check_rows(results["rows"])
         seen = {}
         for row in results["rows"]:
             # Neighbours may break, and are shown as broken; ours and the limits may not.
@@ -67,8 +38,6 @@ class Rings(unittest.TestCase):
     def test_shape_of_the_results(self):
         results, text = self.measured("--capacity", "64", "--cases", "one,shared_one", "--subjects", "spsc_ring,fan_in,hybrid_ring")
         self.assertEqual(results["suite"], "rings")
-        for key in ["machine", "rows", "goals", "command", "noria", "missing"]:
-            self.assertIn(key, results)
         self.assertEqual({(row["case"], row["subject"]) for row in results["rows"]},
                          {("one/64", "spsc_ring"), ("one/64", "fan_in"), ("one/64", "hybrid_ring"), ("shared_one/64", "fan_in")})
         self.assertTrue(all(row["ratio"] is None for row in results["rows"]))  # all ours
@@ -88,7 +57,6 @@ class Rings(unittest.TestCase):
 
     def test_explain_switches_each_finding_off(self):
         results, text = self.measured("--explain")
-        self.check_rows(results["rows"])
         self.assertEqual([(row["case"], row["subject"]) for row in results["rows"]],
                          [(f"finding/{name}", side) for name in FINDINGS for side in ("with", "without")])
         for name in FINDINGS:
@@ -100,9 +68,9 @@ class Rings(unittest.TestCase):
         self.refused(self.run_it("--subjects", "ring of power"), "unknown subject 'ring of power'", "spsc_ring")
         self.refused(self.run_it("--repetitions", "0"))
         self.refused(self.run_it("--wings"), "--wings")
-        self.refused(self.run_it(*SMALL, "--capacity", "64", "--cases", "one", "--subjects", "spsc_ring", "--json", "/no/folder/x"),
+        self.refused(self.run_it(*self.options, "--capacity", "64", "--cases", "one", "--subjects", "spsc_ring", "--json", "/no/folder/x"),
                      "cannot write")
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    small_run.main()

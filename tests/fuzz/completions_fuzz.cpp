@@ -5,12 +5,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 
-#include <gtest/gtest.h>
-
 #include "fuzz/fuzz_choices.hpp"
+#include "fuzz/stops_at_failures.hpp"
 #include "support/hostile_device.hpp"
 
 namespace {
@@ -40,21 +38,7 @@ constexpr std::array strategies{
     &receive<per_packet>,  &receive<per_packet_copybreak>, &receive<stride_copy>,   &receive<stride_attach>,
     &receive<page_attach>, &receive<build_around>,         &receive<stride_around>, &receive<adaptive>};
 
-// A failed expectation is a finding. (GoogleTest's own way to stop is a signal that fuzzers do not know: they
-// would end without leaving the input behind.)
-class stops_at_failures : public testing::EmptyTestEventListener {
-    void OnTestPartResult(const testing::TestPartResult& result) override {
-        if (result.failed())
-            std::abort();
-    }
-};
-
 } // namespace
-
-extern "C" int LLVMFuzzerInitialize(int*, char***) {
-    testing::UnitTest::GetInstance()->listeners().Append(new stops_at_failures);
-    return 0;
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz_choices choices({data, size});

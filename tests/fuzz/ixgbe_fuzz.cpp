@@ -7,9 +7,8 @@
 #include <cstdlib>
 #include <type_traits>
 
-#include <gtest/gtest.h>
-
 #include "fuzz/fuzz_choices.hpp"
+#include "fuzz/stops_at_failures.hpp"
 #include "support/hostile_82599.hpp"
 
 namespace {
@@ -33,20 +32,7 @@ void live(fuzz_choices& choices) {
 constexpr std::array strategies{&live<per_packet>, &live<per_packet_copybreak>, &live<page_attach>,
                                 &live<build_around>};
 
-// A failed expectation is a finding: see completions_fuzz.cpp.
-class stops_at_failures : public testing::EmptyTestEventListener {
-    void OnTestPartResult(const testing::TestPartResult& result) override {
-        if (result.failed())
-            std::abort();
-    }
-};
-
 } // namespace
-
-extern "C" int LLVMFuzzerInitialize(int*, char***) {
-    testing::UnitTest::GetInstance()->listeners().Append(new stops_at_failures);
-    return 0;
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz_choices choices({data, size});

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "hardware/on_qemu.hpp"
+#include "hardware/polled_vector.hpp"
 #include "noria/poll/moderation.hpp"
 #include "noria/poll/poller.hpp"
 #include "noria/stats/link.hpp"
@@ -143,7 +144,7 @@ TEST(e1000e_on_qemu, a_poller_sleeps_between_bursts_and_misses_none) {
     receiving<build_around> in(card);
     card.start();
     const auto work = [&](std::uint32_t budget) noexcept { return in.poll(budget); };
-    e1000e::polled_vector source(card.interrupts, work, static_moderation(100'000));
+    hardware::polled_vector source(card.interrupts, 0, work, static_moderation(100'000));
     poller loop;
     poll_instance turns(loop, source);
     turns.schedule(); // arms it

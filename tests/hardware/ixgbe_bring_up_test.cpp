@@ -59,6 +59,12 @@ noria::error live(Driver& driver) {
     return driver.stop();
 }
 
+// The same with a card that may not even open: its first error, or none.
+noria::error open_and_live(faulty_card& card) {
+    auto made = card.open();
+    return made ? live(**made) : made.error();
+}
+
 TEST(ixgbe_bring_up, touches_only_what_it_declared_and_as_it_declared) {
     checked_card c;
     auto driver = need(c.open({.queues = 16}));
@@ -91,7 +97,7 @@ TEST(ixgbe_bring_up, does_the_steps_in_their_order) {
         first(write, reg::ctrl::at, reg::ctrl::device_reset | reg::ctrl::link_reset),
         first(read, reg::eec::at, reg::eec::auto_read_done),
         first(read, reg::rdrxctl::at, reg::rdrxctl::dma_init_done),
-        first(read, reg::rah(0), reg::rah_valid),
+        first(read, reg::rah(0), hardware::address_valid),
         first(write, reg::mrqc::at, reg::mrqc::rss),
         first(write, reg::dmatxctl::at, reg::dmatxctl::enable),
         first(write, reg::autoc::at, reg::autoc::restart),
@@ -130,17 +136,13 @@ TEST(ixgbe_bring_up, a_card_that_is_pulled_out_ends_in_an_error_in_milliseconds)
         const std::uint64_t after = random.below(1700);
         c.registers.pull_out_after(after);
         const noria::nanoseconds begin = c.card.now();
-        noria::error failed;
-        if (auto made = c.open(); made)
-            failed = live(**made);
-        else
-            failed = made.error();
+        const noria::error failed = open_and_live(c);
         if (c.registers.accesses() > after) {
             EXPECT_EQ(failed.code, std::errc::no_such_device) << "after " << after << ": " << failed.advice;
         } else {
             EXPECT_FALSE(failed.code);
         }
-        EXPECT_LT(c.card.now() - begin, 200 * ixgbe::millisecond) << "after " << after;
+        EXPECT_LT(c.card.now() - begin, 200 * hardware::millisecond) << "after " << after;
     }
 }
 
@@ -155,7 +157,7 @@ TEST(ixgbe_bring_up, a_card_that_never_answers_ends_in_an_error_that_says_why) {
         {reg::ctrl::at, reg::ctrl::device_reset, ~0u, "CTRL.RST"},
         {reg::eec::at, reg::eec::auto_read_done, 0, "EEC.ARD"},
         {reg::rdrxctl::at, reg::rdrxctl::dma_init_done, 0, "RDRXCTL.DMAIDONE"},
-        {reg::rah(0), reg::rah_valid, 0, "RAH"},
+        {reg::rah(0), hardware::address_valid, 0, "RAH"},
         {reg::rxdctl::at(0), reg::rxdctl::enable, 0, "RXDCTL.ENABLE"},
         {reg::rxdctl::at(0), reg::rxdctl::enable, ~0u, "RXDCTL.ENABLE"},
         {reg::txdctl::at(0), reg::txdctl::enable, 0, "TXDCTL.ENABLE"},
@@ -168,16 +170,48 @@ TEST(ixgbe_bring_up, a_card_that_never_answers_ends_in_an_error_that_says_why) {
         faulty_card c;
         c.registers.stick(each.offset, each.bits, each.stuck_at);
         const noria::nanoseconds begin = c.card.now();
-        noria::error failed;
-        if (auto made = c.open(); made)
-            failed = live(**made);
-        else
-            failed = made.error();
+        const noria::error failed = open_and_live(c);
         EXPECT_TRUE(failed.code);
         EXPECT_NE(std::string(failed.advice).find(each.says), std::string::npos) << failed.advice;
         EXPECT_EQ(failed.wanted == failed.found, false);
         const bool waits_for_partner = each.offset == reg::links::at;
-        EXPECT_LT(c.card.now() - begin, (waits_for_partner ? 10'000 : 400) * ixgbe::millisecond);
+        EXPECT_LT(c.card.now() - begin, (waits_for_partner ? 10'000 : 400) * hardware::millisecond);
+    }
+}
+
+// A queue that does not stop: the card is reset for it, so that its buffers may go to others, and goes on.
+TEST(ixgbe_bring_up, a_queue_that_does_not_stop_is_reset_with_the_card) {
+    for (const std::uint32_t control : {reg::rxdctl::at(0), reg::txdctl::at(0)}) {
+        faulty_card c;
+        auto driver = need(c.open());
+        ASSERT_TRUE(driver->receive(0).configure(receive_setup));
+        ASSERT_TRUE(driver->transmit(0).configure_transmit({.descriptors = 32, .most_pieces = 8}));
+        expect_ok(driver->start());
+        constexpr std::uint32_t mark = 0x1234;
+        c.card.registers().write32(reg::mtqc, mark); // which a reset takes away
+        c.registers.stick(control, reg::rxdctl::enable, ~0u);
+        const noria::error failed = driver->stop();
+        EXPECT_EQ(failed.code, std::errc::timed_out);
+        EXPECT_NE(std::string(failed.advice).find("XDCTL.ENABLE"), std::string::npos) << failed.advice;
+        EXPECT_NE(c.card.registers().read32(reg::mtqc), mark);
+        EXPECT_FALSE(driver->receive(0).running());
+        EXPECT_FALSE(driver->transmit(0).running());
+        c.registers.let_go();
+        expect_ok(driver->start());
+        EXPECT_TRUE(driver->receive(0).running() && driver->transmit(0).running());
+
+        // And where the reset does not end either, that is what is heard of.
+        c.registers.stick(control, reg::rxdctl::enable, ~0u);
+        c.registers.stick(reg::ctrl::at, reg::ctrl::device_reset, ~0u);
+        const noria::error worse = driver->stop();
+        EXPECT_EQ(worse.code, std::errc::timed_out);
+        EXPECT_NE(std::string(worse.advice).find("CTRL.RST"), std::string::npos) << worse.advice;
+        EXPECT_TRUE(driver->receive(0).running() || driver->transmit(0).running())
+            << "the card may still reach what it was given";
+        c.registers.let_go();
+        expect_ok(driver->reset());
+        EXPECT_FALSE(driver->receive(0).running() || driver->transmit(0).running());
+        expect_ok(driver->start());
     }
 }
 
@@ -260,7 +294,7 @@ TEST(ixgbe_link, comes_and_goes_with_the_cable) {
     EXPECT_EQ(c.driver->link(), (ixgbe::link_state{.up = true, .mbits = 10'000}));
     c.card.cable(false);
     EXPECT_EQ(c.driver->link(), ixgbe::link_state{}) << "the first reading is old news";
-    EXPECT_EQ(c.driver->wait_for_link(ixgbe::millisecond).code, std::errc::timed_out);
+    EXPECT_EQ(c.driver->wait_for_link(hardware::millisecond).code, std::errc::timed_out);
     c.card.cable(true, model82599::link_speed::gigabit);
     expect_ok(c.driver->wait_for_link());
     EXPECT_EQ(c.driver->link(), (ixgbe::link_state{.up = true, .mbits = 1'000}));

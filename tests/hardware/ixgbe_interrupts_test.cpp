@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "hardware/ixgbe_rig.hpp"
+#include "hardware/polled_vector.hpp"
 #include "ixgbe/interrupts.hpp"
 #include "noria/poll/instance.hpp"
 #include "noria/poll/poller.hpp"
@@ -231,7 +232,7 @@ struct restless {
 TEST_F(ixgbe_interrupts, a_poller_that_is_called_loses_nothing) {
     forwarding work{r};
     std::vector<std::pair<std::uint32_t, std::uint64_t>> notes;
-    ixgbe::polled_vector source(vectors, 0, work, restless{&notes});
+    hardware::polled_vector source(vectors, 0, work, restless{&notes});
     static_assert(noria::pollable<decltype(source)>);
     noria::poller loop;
     noria::poll_instance rx(loop, source);

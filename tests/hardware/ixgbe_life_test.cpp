@@ -119,7 +119,7 @@ TEST(ixgbe_life, a_card_that_is_pulled_out_under_load) {
         EXPECT_EQ(r.driver->check().code, std::errc::no_such_device);
         const noria::nanoseconds before = r.card.now();
         EXPECT_EQ(r.driver->stop().code, std::errc::no_such_device);
-        EXPECT_LT(r.card.now() - before, 10 * ixgbe::millisecond);
+        EXPECT_LT(r.card.now() - before, 10 * hardware::millisecond);
         r.tx().complete(~0u);
         EXPECT_EQ(r.tx().packets_out(), 0u);
         EXPECT_EQ(r.rx().packets_out(), 0u);

@@ -11,9 +11,9 @@
 
 #include <gtest/gtest.h>
 
+#include "hardware/faulty.hpp"
 #include "hardware/ixgbe_rig.hpp"
 #include "hardware/model/by_hand.hpp"
-#include "noria/flow/rss.hpp"
 
 namespace {
 
@@ -355,51 +355,38 @@ TEST(ixgbe_receive_queue, a_short_ring_goes_on_with_frames_that_are_not_split) {
         }
 }
 
-// Frames for several queues: each comes out where the table says, in the order of its flow.
-TEST(ixgbe_rss, spreads_flows_over_queues_as_the_software_would) {
-    constexpr std::uint32_t queues = 4;
-    opened_card c({.queues = queues});
-    const noria::rx_options options = queue_options(plain);
-    using rx_type = noria::rx_queue<receive_backend, noria::build_around>;
-    std::vector<noria::region> regions;
-    std::vector<rx_type> rx;
-    for (std::uint32_t i = 0; i != queues; ++i)
-        regions.push_back(need(noria::region::map(
-            {.bytes = rx_type::region_bytes(options), .best = noria::backing::plain_pages})));
-    for (std::uint32_t i = 0; i != queues; ++i)
-        rx.push_back(need(rx_type::create(c.driver->receive(i), regions[i], options)));
-    c.start();
-    const noria::toeplitz_hasher hasher;
-    noria::indirection_table table(queues);
-    std::array<std::vector<std::uint32_t>, queues> expected;
-    std::array<std::vector<std::uint32_t>, queues> got;
-    const auto poll = [&] {
-        for (std::uint32_t i = 0; i != queues; ++i)
-            static_cast<void>(rx[i].poll(
-                64, [&](noria::packet_ptr packet) noexcept { got[i].push_back(packet->info().hash); }));
-    };
-    poll();
-    for (std::uint32_t port = 0; port != 600; ++port) {
-        if (port == 300) { // the table may change while frames come in
-            for (std::size_t entry = 0; entry != noria::indirection_table::size; ++entry)
-                table.set(entry, static_cast<std::uint16_t>(entry * 7 % queues));
-            c.driver->set_rss_table(table);
+// A queue that does not stop, or start, when it is told to: the card may still write to its ring and to its
+// buffers, so that neither is used anew before the card was reset.
+TEST(ixgbe_receive_queue, is_not_used_again_before_a_reset_when_the_card_did_not_obey) {
+    using registers_type = hardware::faulty<model82599::card::register_access>;
+    using queue_type = ixgbe::receive_queue<registers_type, model82599::dma_memory_map, model82599::clock>;
+    const noria::receive_setup setup{.descriptors = 8, .buffer_bytes = 2048};
+    constexpr std::uint32_t control = ixgbe::reg::rxdctl::at(0);
+    for (const bool stops : {true, false}) {
+        opened_card c; // which has brought it up
+        registers_type registers(c.registers);
+        queue_type queue(registers, c.card.dma(), c.clock, 0, {});
+        ASSERT_TRUE(queue.configure(setup));
+        if (!stops)
+            expect_ok(queue.stop());
+        registers.stick(control, ixgbe::reg::rxdctl::enable, stops ? ~0u : 0);
+        EXPECT_EQ((stops ? queue.stop() : queue.start()).code, std::errc::timed_out);
+        EXPECT_TRUE(queue.running()) << "for all that anybody knows";
+        const noria::buffer_post one{.iova = 0x10'0000'0000, .id = 0, .length = 2048};
+        EXPECT_EQ(queue.post({&one, 1}), 0u);
+        EXPECT_EQ(queue.start().code, std::errc::device_or_resource_busy);
+        EXPECT_EQ(queue.stop().code, stops ? std::errc::timed_out : std::errc{});
+        if (stops) {
+            EXPECT_EQ(queue.configure(setup).error().code, std::errc::timed_out);
+            EXPECT_EQ(queue.start().code, std::errc::device_or_resource_busy);
         }
-        const bytes frame = by_hand::make_frame({.protocol = 6, .source_port = port});
-        const std::uint32_t hash = noria::rss_hash(hasher, frame, noria::parse_headers(frame));
-        expected[table.queue(hash)].push_back(hash);
-        ASSERT_EQ(c.card.wire_in(frame), arrival::queued);
-        c.card.step();
-        poll();
+        registers.let_go();
+        expect_ok(c.driver->reset());
+        queue.lost();
+        EXPECT_TRUE(queue.configure(setup));
+        EXPECT_TRUE(queue.running());
+        expect_ok(queue.stop());
     }
-    for (std::uint32_t i = 0; i != queues; ++i) {
-        EXPECT_GT(expected[i].size(), 50u);
-        EXPECT_EQ(got[i], expected[i]);
-    }
-    c.driver->read_statistics();
-    for (std::uint32_t i = 0; i != queues; ++i)
-        EXPECT_EQ(c.driver->counts().received(i), expected[i].size());
-    c.expect_no_faults();
 }
 
 } // namespace

@@ -103,4 +103,18 @@ TEST(qtest, cards_have_addresses_of_their_own) {
     EXPECT_TRUE(machine->control().broken());
 }
 
+// QEMU's virtio card has registers with an address of 64 bits. The upper half is not a place of its own.
+TEST(qtest, an_address_of_64_bits_has_two_halves) {
+    SKIP_WITHOUT_QEMU();
+    auto machine = qtest::machine::start({.card = "virtio-net-pci"});
+    ASSERT_TRUE(machine) << machine.error().advice;
+    qtest::pci_function& pci = machine->at(0).pci;
+    ASSERT_EQ(pci.read32(0x20) & 7, 4u) << "the fifth has 64 bits";
+    EXPECT_EQ(pci.read32(0x20) & ~15u, pci.place_of(4));
+    EXPECT_EQ(pci.read32(0x24), 0u);
+    EXPECT_EQ(pci.place_of(5), 0u);
+    // Its common configuration answers there (virtio 1.2, section 4.1.4.3): how many queues it has.
+    EXPECT_EQ(machine->control().read("readw", pci.place_of(4) + 0x12), 3u);
+}
+
 } // namespace

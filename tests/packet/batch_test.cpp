@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "noria/packet/batch.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "support/packet_fixture.hpp"
+#include "support/random.hpp"
 
 namespace {
 
@@ -52,6 +56,55 @@ TEST(batch, frees_packets_with_all_they_hold_each_to_its_own_pool) {
     EXPECT_EQ(left.in_flight(), all_home);
     EXPECT_EQ(right.in_flight(), all_home);
     EXPECT_EQ(left.packets().dropped(drop_reason::consumed), 0u) << "consumed is no drop";
+}
+
+// Packets of all kinds and of two pools, between empty places, inside the owners' sections and outside: all
+// is home, and each pool knows why.
+TEST(batch, frees_any_mixture) {
+    random_steps random;
+    std::uint64_t bare = 0;
+    for (std::uint64_t step = random_steps::count(500, 100); step != 0; --step) {
+        packet_fixture left({.packets = 80, .heads = {40, 4, 4}, .pages = 80}),
+            right({.packets = 80, .heads = {40, 4, 4}, .pages = 80, .keep_heads = false});
+        std::vector<packet_ptr> mixed;
+        std::array<std::uint64_t, 2> made{};
+        for (std::uint32_t n = random.below(75); n != 0; --n) {
+            const bool first = random.one_in(4) ? random.one_in(2) : step % 2 == 0;
+            packet_fixture& all = first ? left : right;
+            ++made[first ? 0 : 1];
+            if (random.one_in(8)) {
+                mixed.push_back(all.make(16, 20, {30}));
+                if (random.one_in(2)) {
+                    mixed.push_back(mixed.back()->clone());
+                    ++made[first ? 0 : 1];
+                }
+            } else if (page* const under = all.pages().allocate()) {
+                mixed.push_back(all.packets().build_around(*under, {.bytes = 100, .held = 1024}));
+                ++bare;
+            }
+            if (random.one_in(5))
+                mixed.emplace_back();
+        }
+        std::vector<packet*> released;
+        for (packet_ptr& each : mixed)
+            if (each && step % 3 != 0)
+                released.push_back(each.release());
+        std::optional<packet_pool::owner_section> ours;
+        if (random.one_in(2))
+            ours.emplace(left.packets());
+        free_bulk(mixed, drop_reason::filter);
+        free_bulk(released, drop_reason::filter);
+        ours.reset();
+        ASSERT_TRUE(
+            std::none_of(mixed.begin(), mixed.end(), [](const packet_ptr& each) { return bool{each}; }));
+        ASSERT_EQ(left.packets().dropped(drop_reason::filter), made[0]);
+        ASSERT_EQ(right.packets().dropped(drop_reason::filter), made[1]);
+        ASSERT_EQ(left.packets().in_flight(), 0u);
+        ASSERT_EQ(right.packets().in_flight(), 0u);
+        ASSERT_EQ(left.in_flight(), all_home);
+        ASSERT_EQ(right.in_flight(), all_home);
+    }
+    EXPECT_GT(bare, 1000u);
 }
 
 TEST(batch_contract, is_watched) {

@@ -55,4 +55,24 @@ TEST(attached_regions, find_the_region_of_each_piece) {
     }
 }
 
+TEST(attached_regions, remember_where_the_last_piece_lay) {
+    std::array<sending_memory, 3> all;
+    scripted_transmitter device;
+    attached_regions regions;
+    for (sending_memory& each : all)
+        ASSERT_FALSE(regions.attach(device, each.memory()).code);
+    for (sending_memory& each : all) {
+        const packet_ptr one = each.make(10), next = each.make(20);
+        EXPECT_EQ(regions.last().offset_of(one->data()) < regions.last().bytes(), &each == all.data());
+        std::array<transmit_post, 1> posts{};
+        ASSERT_EQ(regions.write_posts(*one, 1, posts), 1u);
+        const attached_regions::window& here = regions.last();
+        const std::size_t offset = here.offset_of(next->data());
+        ASSERT_LT(offset, here.bytes());
+        EXPECT_EQ(device.address_of(here.iova_at(offset), 20), next->data());
+        EXPECT_GE(here.offset_of(each.memory().bytes().data() - 1), here.bytes());
+        EXPECT_EQ(here.offset_of(each.memory().bytes().data() + here.bytes()), here.bytes());
+    }
+}
+
 } // namespace

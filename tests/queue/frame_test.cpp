@@ -53,6 +53,34 @@ TEST(frame, is_the_sum_of_its_pieces) {
         each->release();
 }
 
+TEST(frame, in_one_buffer_says_what_a_gathered_one_of_one_piece_says) {
+    random_steps random;
+    memory_block memory(256);
+    for (std::byte& each : memory.bytes())
+        each = random.byte();
+    auto pages = page_pool::create(memory.bytes(), 256);
+    ASSERT_TRUE(pages);
+    page* const under = pages->allocate();
+    for (std::uint32_t length = 0; length != 200; ++length) {
+        const piece all{.under = under, .offset = 56, .length = length, .slot = 3};
+        whole_frame whole(all);
+        frame gathered;
+        ASSERT_TRUE(gathered.blank() && gathered.add(all));
+        EXPECT_FALSE(gathered.blank());
+        EXPECT_EQ(whole.length(), gathered.length());
+        EXPECT_EQ(whole.pieces().size(), gathered.pieces().size());
+        EXPECT_EQ(whole.pieces()[0].data(), gathered.pieces()[0].data());
+        EXPECT_EQ(whole.pieces()[0].slot, 3u);
+        const auto copy = std::make_unique<std::byte[]>(length);
+        whole.copy_to(copy.get());
+        EXPECT_TRUE(std::equal(copy.get(), copy.get() + length, under->data() + 56));
+    }
+    under->release();
+    frame bad;
+    bad.spoil(drop_reason::device_error);
+    EXPECT_FALSE(bad.blank()) << "what comes next is no new frame: it is the rest of this one";
+}
+
 TEST(frame, has_no_more_pieces_than_a_packet_has_fragments) {
     frame gathered;
     for (std::uint32_t i = 0; i != packet::most_fragments; ++i)

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <utility>
@@ -101,6 +102,42 @@ TEST_F(offload, without_a_network_header_there_is_ethernet_alone) {
     EXPECT_TRUE(send(wants, everything));
     EXPECT_EQ(device.first_posts.at(0).network_header, 14u);
     EXPECT_NE(device.first_posts.at(0).flags & transmit_post::ipv6, 0u);
+}
+
+// A tag in the bytes has a priority where an IP header has its version: 3 is read as IPv6 by who does not
+// step over it.
+TEST_F(offload, tags_in_the_bytes_come_before_the_network_header) {
+    for (const std::uint32_t tags : {0u, 1u, 2u})
+        for (const bool ipv6 : {false, true})
+            for (unsigned priority = 0; priority != 8; ++priority) {
+                packet_ptr wants = memory.make(120);
+                std::byte* const bytes = wants->data();
+                std::fill_n(bytes, 120, std::byte{});
+                std::uint32_t at = 12;
+                for (std::uint32_t i = 0; i != tags; ++i, at += 4) {
+                    const big<ethertype> type = i + 1 != tags ? ethertype::service_vlan : ethertype::vlan;
+                    std::memcpy(bytes + at, &type, sizeof type);
+                    bytes[at + 2] = static_cast<std::byte>(priority << 5);
+                }
+                const big<ethertype> type = ipv6 ? ethertype::ipv6 : ethertype::ipv4;
+                std::memcpy(bytes + at, &type, sizeof type);
+                bytes[at + 2] = static_cast<std::byte>(ipv6 ? 0x60 : 0x45);
+                ASSERT_TRUE(set_partial(*wants, at + 2 + (ipv6 ? 40u : 20u), 16));
+                EXPECT_TRUE(send(wants, everything));
+                EXPECT_EQ(device.first_posts.back().network_header, at + 2);
+                EXPECT_EQ((device.first_posts.back().flags & transmit_post::ipv6) != 0, ipv6)
+                    << tags << " tags of priority " << priority;
+                sent.reset();
+            }
+    // Nothing but tags up to where the sum begins: nobody knows.
+    packet_ptr wants = memory.make(40);
+    std::fill_n(wants->data(), 40, std::byte{});
+    const big<ethertype> type = ethertype::vlan;
+    for (std::uint32_t at = 12; at != 40; at += 4)
+        std::memcpy(wants->data() + at, &type, sizeof type);
+    ASSERT_TRUE(set_partial(*wants, 20, 16));
+    EXPECT_TRUE(send(wants, everything));
+    EXPECT_EQ(device.first_posts.back().network_header, 14u);
 }
 
 // Any start and any field, in a packet of any pieces: the device gets what fill_checksum makes of it.

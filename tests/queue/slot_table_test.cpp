@@ -153,14 +153,37 @@ TEST(slot_table, an_id_is_good_once_and_not_the_next_time) {
 }
 
 TEST(slot_table, looks_at_any_id_without_taking_it) {
-    auto made = table::create(8);
-    ASSERT_TRUE(made);
-    made->buffer(5).posts = 42;
-    ASSERT_NE(made->look(5), nullptr);
-    EXPECT_EQ(made->look(5)->posts, 42u);
-    EXPECT_EQ(made->look(5 + table::most_slots)->posts, 42u);
-    EXPECT_EQ(made->look(8), nullptr);
-    EXPECT_EQ(made->look(~0u), nullptr);
+    for (const std::uint32_t slots : {1u, 5u, 8u}) {
+        auto made = table::create(slots);
+        ASSERT_TRUE(made);
+        made->buffer(slots - 1).posts = 42;
+        EXPECT_EQ(made->look(slots - 1).posts, 42u);
+        EXPECT_EQ(made->look(slots - 1 + table::most_slots).posts, 42u);
+        for (std::uint32_t id = 1; id != 0; id *= 2)
+            for (const std::uint32_t each : {id - 1, id, ~id})
+                static_cast<void>(made->look(each).posts); // the sanitizer looks
+        EXPECT_EQ(made->complete(slots - 1), nullptr);
+    }
+}
+
+// Whatever number a device says, no slot takes it for its own while its buffer is not the device's.
+TEST(slot_table, no_id_at_all_completes_a_slot_that_is_not_posted) {
+    for (const std::uint32_t slots : {1u, 2u, 3u}) {
+        auto made = table::create(slots);
+        ASSERT_TRUE(made);
+        device_type device;
+        made->post(device, [](memory&, buffer_post&) noexcept { return true; });
+        for (const buffer_post& each : device.posted)
+            ASSERT_NE(made->complete(each.id), nullptr);
+        for (std::uint64_t id = 0; id < std::uint64_t{1} << 32; id += 4093)
+            ASSERT_EQ(made->complete(static_cast<std::uint32_t>(id)), nullptr);
+        for (std::uint32_t number = 0; number != 4; ++number)
+            for (std::uint32_t times = 0; times != 100; ++times) {
+                const std::uint32_t id = number + times * table::most_slots;
+                ASSERT_EQ(made->complete(id), nullptr);
+                ASSERT_EQ(made->complete(~id), nullptr) << "as the next ids are kept";
+            }
+    }
 }
 
 TEST(slot_table, a_moved_table_is_the_same_table) {

@@ -241,6 +241,23 @@ TEST(tx_queue, an_empty_packet_is_dropped_with_a_reason) {
     s.expect_closed();
 }
 
+// A packet in one piece needs a place for one, and not for as many as there might be.
+TEST(tx_queue, sixty_four_packets_in_one_piece_ring_once_too) {
+    sending s({.descriptors = 128}, {.packets = 80, .small = 80});
+    std::array<packet_ptr, 64> packets;
+    for (packet_ptr& each : packets)
+        each = s.all.make(64);
+    EXPECT_EQ(s.queue->send(packets), 64u);
+    EXPECT_EQ(s.device.doorbells, 1u);
+    EXPECT_EQ(s.queue->free_descriptors(), 64u);
+    s.expect_closed();
+    while (!s.device.packets_taken.empty())
+        s.device.finish(0);
+    EXPECT_EQ(s.queue->complete(100), 64u);
+    EXPECT_EQ(s.queue->counters().bytes, 64u * 64);
+    EXPECT_EQ(s.all.out(), sending_memory::nothing);
+}
+
 TEST(tx_queue, what_the_device_does_not_take_stays_the_callers) {
     sending s;
     std::array<packet_ptr, 5> packets;

@@ -402,34 +402,10 @@ TEST(fan_in, producers_on_one_core_form_no_convoy) {
     const auto cores = two_cores();
     if (!cores)
         GTEST_SKIP() << "needs two cores";
-    fan_in<item, {.producers = 2, .ring = {.capacity = 1024}}> wheel(0xffff'ffff);
-    auto roles = wheel.split();
-    std::uint64_t made[2] = {}, taken[2] = {}, wrong = 0;
-    const auto pushes = [&](std::uint64_t me) {
-        return [&, me] {
-            auto token = roles.producers[me].reserve_exact(4);
-            if (token.size() == 0)
-                return false;
-            linger();
-            for (auto slots : {token.first(), token.second()})
-                for (auto& slot : slots)
-                    slot = item::of(made[me]++, me);
-            token.commit(4);
-            return true;
-        };
-    };
-    EXPECT_LT(poor_turns(*cores, 20, 8, pushes(0), pushes(1),
-                         [&] {
-                             item out;
-                             const bool any = roles.consumer.try_pop(out);
-                             if (any)
-                                 wrong += out.producer() > 1 ||
-                                          out != item::of(taken[out.producer()]++, out.producer());
-                             return any;
-                         }),
-              10);
-    EXPECT_EQ(wrong, 0u);
-    EXPECT_TRUE(taken[0] == made[0] && taken[1] == made[1]);
+    using wheel_type = fan_in<item, {.producers = 2, .ring = {.capacity = one_core::room}}>;
+    const auto wheel = std::make_unique<wheel_type>(0xffff'ffff);
+    auto roles = wheel->split();
+    one_core::expect_no_convoy<item>(*cores, roles.producers[0], roles.producers[1], roles.consumer);
 }
 
 // A reservation stays open while the other producer, who has to share the core with one that never yields,

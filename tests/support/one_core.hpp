@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sched.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -43,20 +43,38 @@ inline void linger() {
         i.fetch_add(1, std::memory_order_relaxed);
 }
 
-// first() and second() push, or find no room and say so; pop() takes something out, or finds nothing. They go
-// on until the core has passed from the one to the other, between two pushes, `turns` times. Says how many of
-// the turns brought fewer than `few` pushes.
+namespace one_core {
+
+// How often the core passes from the one to the other, and the fewest pushes of a turn that is not poor.
+inline constexpr int turns = 20;
+inline constexpr std::uint64_t few = 8;
+
+// Slots for all that is pushed, at four a push, so that no push can find the ring full, even where the
+// machine has so much to do that the consumer does not run at all: a turn that wanted room would look like
+// one that had to wait.
+inline constexpr std::uint32_t room = 1 << 20;
+
+// So a turn ends here at the latest, and the core is given away. It is far more than fits in the time that
+// systems give a thread at once: mostly, the core is taken away, in the middle of a push.
+inline constexpr std::uint64_t most = room / 4 / (turns + 2);
+
+// first() and second() push four slots each; pop() takes something out, or finds nothing. They go on until
+// the core has passed from the one to the other, between two pushes, `turns` times. Says how many of the
+// turns brought fewer than `few` pushes.
 template <class First, class Second, class Pop>
-int poor_turns_once(std::pair<int, int> cores, int turns, std::uint64_t few, First& first, Second& second,
-                    Pop& pop) {
+int poor_turns(std::pair<int, int> cores, First first, Second second, Pop pop) {
     std::atomic<std::uint64_t> pushes{0}; // in this turn
     std::atomic<int> whose{0}, done{0}, poor{0};
     std::atomic<bool> over{false};
     const auto produce = [&](auto& push, int me) {
         stay_on(cores.first);
         while (done.load(std::memory_order_relaxed) < turns) {
-            if (!push())
+            if (whose.load(std::memory_order_relaxed) == me &&
+                pushes.load(std::memory_order_relaxed) >= most) {
+                std::this_thread::yield();
                 continue;
+            }
+            push();
             if (whose.exchange(me, std::memory_order_relaxed) != me) {
                 poor.fetch_add(pushes.exchange(0, std::memory_order_relaxed) < few,
                                std::memory_order_relaxed);
@@ -82,12 +100,39 @@ int poor_turns_once(std::pair<int, int> cores, int turns, std::uint64_t few, Fir
     return poor.load(std::memory_order_relaxed);
 }
 
-// The fewest of three tries, or of as many as it takes until half of the turns are good: where a machine has
-// more to do than this, it may keep the consumer from running, and then turns are poor for want of room.
-template <class First, class Second, class Pop>
-int poor_turns(std::pair<int, int> cores, int turns, std::uint64_t few, First first, Second second, Pop pop) {
-    int fewest = turns;
-    for (int i = 0; i != 3 && 2 * fewest >= turns; ++i)
-        fewest = std::min(fewest, poor_turns_once(cores, turns, few, first, second, pop));
-    return fewest;
+// Both producers push for `turns` turns, and less than half of these are poor. All that they push arrives
+// once and in order. A ring of `room` slots is wanted; Item::of(number, producer) is an item.
+template <class Item, class Producer, class Consumer>
+void expect_no_convoy(std::pair<int, int> cores, Producer& first, Producer& second, Consumer& consumer) {
+    std::uint64_t made[2] = {}, taken[2] = {}, refused[2] = {}, wrong = 0;
+    const auto pushes = [&](Producer& producer, std::uint64_t me) {
+        return [&, me] {
+            auto token = producer.reserve_exact(4);
+            if (token.size() != 4) {
+                ++refused[me];
+                return;
+            }
+            linger();
+            for (auto slots : {token.first(), token.second()})
+                for (auto& slot : slots)
+                    if constexpr (requires { slot.item; })
+                        slot.item = Item::of(made[me]++, me);
+                    else
+                        slot = Item::of(made[me]++, me);
+            token.commit(4);
+        };
+    };
+    const auto pop = [&] {
+        Item out;
+        const bool any = consumer.try_pop(out);
+        if (any)
+            wrong += out.producer() > 1 || out != Item::of(taken[out.producer()]++, out.producer());
+        return any;
+    };
+    EXPECT_LT(poor_turns(cores, pushes(first, 0), pushes(second, 1), pop), turns / 2);
+    EXPECT_EQ(refused[0] + refused[1], 0u);
+    EXPECT_EQ(wrong, 0u);
+    EXPECT_TRUE(taken[0] == made[0] && taken[1] == made[1]);
 }
+
+} // namespace one_core

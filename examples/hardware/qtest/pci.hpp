@@ -36,18 +36,24 @@ class pci_function {
     void place(std::uint64_t memory, std::uint32_t ports) noexcept {
         for (std::uint32_t bar = 0; bar != bars; ++bar) {
             const std::uint32_t at = first_bar + 4 * bar;
-            write32(at, ~0u);
-            const std::uint32_t sizes = read32(at);
+            const std::uint32_t sizes = sizes_of(at);
             if (sizes == 0)
                 continue;
             const bool is_ports = (sizes & 1) != 0;
-            const std::uint32_t bytes = ~(sizes & (is_ports ? ~3u : ~15u)) + 1;
+            // A place of 64 bits: its upper half is the register behind it, and no place of its own.
+            const bool is_wide = !is_ports && (sizes & 6) == 4;
+            const std::uint32_t upper = is_wide ? sizes_of(at + 4) : ~0u;
+            const std::uint64_t bytes = ~(std::uint64_t{upper} << 32 | (sizes & (is_ports ? ~3u : ~15u))) + 1;
             std::uint64_t& next = is_ports ? next_port_ : next_memory_;
             if (next == 0)
                 next = is_ports ? ports : memory;
-            next = noria::round_up(next, std::uint64_t{bytes});
+            next = noria::round_up(next, bytes);
             places_[bar] = next;
             write32(at, static_cast<std::uint32_t>(next));
+            if (is_wide) {
+                write32(at + 4, static_cast<std::uint32_t>(next >> 32));
+                ++bar;
+            }
             next += bytes;
         }
         constexpr std::uint32_t answer_ports = 1, answer_memory = 2, bus_master = 4;
@@ -70,6 +76,12 @@ class pci_function {
 
   private:
     static constexpr std::uint32_t command = 0x04, first_bar = 0x10;
+
+    // What a base address register makes of all ones.
+    [[nodiscard]] std::uint32_t sizes_of(std::uint32_t bar) noexcept {
+        write32(bar, ~0u);
+        return read32(bar);
+    }
 
     connection* qemu_;
     std::uint32_t select_;

@@ -88,11 +88,15 @@ class container {
 
     // Set-up. The device of that address, "0000:bb:dd.f", which is in one of the groups.
     [[nodiscard]] noria::result<hardware::file_descriptor> device(const char* address) noexcept {
-        for (const group& each : groups_)
-            if (const int fd = ::ioctl(each.file.fd(), VFIO_GROUP_GET_DEVICE_FD, address); fd >= 0)
+        int why = ENODEV; // where there is no group yet nobody is asked
+        for (const group& each : groups_) {
+            const int fd = ::ioctl(each.file.fd(), VFIO_GROUP_GET_DEVICE_FD, address);
+            if (fd >= 0)
                 return hardware::file_descriptor(fd);
+            why = errno;
+        }
         return noria::make_error(
-            static_cast<std::errc>(errno),
+            static_cast<std::errc>(why),
             "no group of this container has the device: bind it to vfio-pci, and add its "
             "group");
     }

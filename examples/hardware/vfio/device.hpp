@@ -34,10 +34,10 @@ class device {
                                      "there is no device of this address: `lspci -D` lists them, as "
                                      "0000:bb:dd.f");
         if (facts.driver() != "vfio-pci")
-            return noria::make_error(
-                std::errc::device_or_resource_busy,
-                "the device is not vfio-pci's: bind it with examples/hardware/vfio/bind, "
-                "which says what it does");
+            return noria::make_error(std::errc::device_or_resource_busy,
+                                     "the device is not vfio-pci's: bind it with "
+                                     "examples/hardware/vfio/bind.cpp, which says what it "
+                                     "does before it does it");
         const auto group = facts.iommu_group();
         if (!group)
             return noria::make_error(

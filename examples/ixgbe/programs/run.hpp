@@ -175,7 +175,7 @@ void run(Machine& machine, Work& work, const settings& wanted, std::uint32_t fed
         if (last_since != 0 && (now - moved_at > quiet || now - last_since > patience))
             break;
         if (line.is_due(now)) {
-            if constexpr (Machine::counts_live)
+            if (machine.counts_live())
                 work.read_statistics();
             line.show(now, work.so_far());
         }

@@ -29,18 +29,25 @@ class null {
     }
 
     [[nodiscard]] std::uint32_t post(std::span<const buffer_post> posts) noexcept {
-        std::uint32_t taken = 0;
-        for (; taken != posts.size() && posted_ - filled_ != most_descriptors; ++taken)
-            ids_[posted_++ % most_descriptors] = posts[taken].id;
+        const std::uint32_t room = most_descriptors - (posted_ - filled_);
+        const std::uint32_t taken = posts.size() < room ? static_cast<std::uint32_t>(posts.size()) : room;
+        std::uint32_t next = posted_;
+        for (const buffer_post& post : posts.first(taken))
+            ids_[next++ % most_descriptors] = post.id;
+        posted_ = next;
         return taken;
     }
 
     [[nodiscard]] std::uint32_t reap(std::span<completion> completions) noexcept {
-        std::uint32_t written = 0;
-        for (; written != completions.size() && filled_ != posted_; ++written)
-            completions[written] = {.id = ids_[filled_++ % most_descriptors],
-                                    .length = frame_bytes_,
-                                    .flags = completion::end_of_packet};
+        const std::uint32_t there = posted_ - filled_;
+        const std::uint32_t written =
+            completions.size() < there ? static_cast<std::uint32_t>(completions.size()) : there;
+        std::uint32_t next = filled_;
+        for (completion& done : completions.first(written))
+            done = {.id = ids_[next++ % most_descriptors],
+                    .length = frame_bytes_,
+                    .flags = completion::end_of_packet};
+        filled_ = next;
         return written;
     }
 

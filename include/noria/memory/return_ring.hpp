@@ -65,8 +65,10 @@ class basic_return_ring {
         const std::uint64_t mine = claimed_.fetch_add(objects.size(), std::memory_order_acq_rel);
         if ((mine & closed) != 0) [[unlikely]]
             return false;
+        slot* const slots = slots_; // which the compiler would load anew behind each store
+        const std::uint64_t mask = mask_;
         for (std::size_t i = 0; i != objects.size(); ++i) {
-            slot& home = slots_[(mine + i) & mask_];
+            slot& home = slots[(mine + i) & mask];
             // release: partner is the load in collect; what the giver did to the object comes first.
             home.store(objects[i], std::memory_order_release);
         }

@@ -42,4 +42,25 @@ inline void free_bulk(std::span<packet_ptr> packets, drop_reason reason) noexcep
     }
 }
 
+// The same for what packet_ptr::release gave, and what is fetched already. Those of one pool that lie behind
+// each other and keep no head go home together, with one claim where each would make its own.
+inline void free_bulk(std::span<packet* const> packets, drop_reason reason) noexcept {
+    for (std::size_t i = 0; i != packets.size();) {
+        packet_home& home = *packets[i]->home_;
+        if (packets[i]->head_class_ != packet::no_class) {
+            home.count(reason);
+            packets[i++]->end_of_life();
+            continue;
+        }
+        const std::size_t first = i;
+        do {
+            packets[i]->end_views_and_fragments();
+            packets[i++]->head_page_->release();
+        } while (i != packets.size() && packets[i]->head_class_ == packet::no_class &&
+                 packets[i]->home_ == &home);
+        home.count(reason, i - first);
+        home.packets.give(packets.subspan(first, i - first));
+    }
+}
+
 } // namespace noria::inline NORIA_ABI

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -90,7 +89,7 @@ class packet {
     [[nodiscard]] std::byte* put(std::span<const std::byte> bytes) noexcept {
         std::byte* const added = extend_behind(bytes.size());
         if (added != nullptr) {
-            fill(added, bytes);
+            copy_bytes(added, bytes.data(), bytes.size());
             info_.follow_put(bytes, size_);
         }
         return added;
@@ -109,7 +108,7 @@ class packet {
     [[nodiscard]] std::byte* push(std::span<const std::byte> bytes) noexcept {
         std::byte* const added = extend_in_front(bytes.size());
         if (added != nullptr) {
-            fill(added, bytes);
+            copy_bytes(added, bytes.data(), bytes.size());
             info_.follow_push(bytes);
         }
         return added;
@@ -237,6 +236,7 @@ class packet {
     friend bool split(packet& from, std::uint32_t at, packet& rest) noexcept;
     friend std::uint32_t shift(packet& to, packet& from, std::uint32_t n) noexcept;
     friend bool try_coalesce(packet& to, packet_ptr& from) noexcept;
+    friend void free_bulk(std::span<packet* const> packets, drop_reason reason) noexcept;
 
     // Of a head that does not stay with the descriptor: it goes to its pool, or others have it too.
     static constexpr std::uint8_t no_class = packet_home::most_head_classes;
@@ -328,10 +328,6 @@ class packet {
         size_ += static_cast<std::uint32_t>(n);
         return data();
     }
-    static void fill(std::byte* to, std::span<const std::byte> bytes) noexcept {
-        if (!bytes.empty()) // its address may be null, which memcpy does not take
-            std::memcpy(to, bytes.data(), bytes.size());
-    }
 
     // Out of line, for pull to stay a few instructions.
     [[gnu::noinline]] void checksum_after_pull(std::uint32_t n) noexcept {
@@ -342,24 +338,21 @@ class packet {
         if (!shares_head()) [[likely]]
             head_page_->release();
         else
-            let_go_of_share();
-    }
-    [[gnu::noinline]] void let_go_of_share() noexcept {
-        if (share_->leave()) {
-            share_->under().release();
-            home_->shares.give(*share_);
-        }
+            home_->leave(*share_);
     }
 
     // The common end is a few instructions: no fragments, and a head that stays with the descriptor.
     void end_of_life() noexcept {
+        end_views_and_fragments();
+        if (head_class_ < no_class) [[likely]]
+            home_->keep(*this, head_class_);
+        else
+            go_home_without_head();
+    }
+    void end_views_and_fragments() noexcept {
         ++epoch_; // views of it are stale from here on
         if (fragment_count_ != 0) [[unlikely]]
             release_fragments();
-        if (head_class_ < no_class) [[likely]]
-            home_->keep(*this);
-        else
-            go_home_without_head();
     }
     [[gnu::noinline]] void release_fragments() noexcept {
         for (const fragment& part : fragments())
@@ -394,27 +387,6 @@ class packet {
     // What every packet touches: two lines. The fragments behind it are touched by those that have some.
     static constexpr std::size_t hot_bytes() noexcept { return offsetof(packet, fragments_); }
 };
-
-[[gnu::noinline]] inline void packet_home::send(basic_recycler<packet>& to, packet& idle) noexcept {
-    to.send(idle);
-}
-
-inline void packet_home::keep(packet& idle) noexcept {
-    basic_recycler<packet>& others = with_head[idle.head_class_];
-    if (!packets.entered()) [[unlikely]]
-        send(others, idle);
-    else if (ready_ == nullptr)
-        ready_ = &idle;
-    else
-        others.give_cached(idle);
-}
-
-inline void packet_home::give(packet& idle) noexcept {
-    if (packets.entered()) [[likely]]
-        packets.give_cached(idle);
-    else
-        send(packets, idle);
-}
 
 inline void packet_ptr::free(drop_reason reason) noexcept {
     if (packet* const going = std::exchange(owned_, nullptr)) {

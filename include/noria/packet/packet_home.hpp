@@ -40,11 +40,30 @@ class packet_home {
                                       std::uint32_t headroom) noexcept;
     // A descriptor without a head, for one who says made() when it has become a packet; null when all are
     // out.
-    [[nodiscard]] inline packet* take() noexcept;
+    [[nodiscard, gnu::always_inline]] inline packet* take() noexcept;
     void made() noexcept { ++made_; }
-    // An idle descriptor that keeps its head, and one that has none.
-    inline void keep(packet& idle) noexcept;
-    inline void give(packet& idle) noexcept;
+    // An idle descriptor that keeps its head, of that class, and one that has none.
+    void keep(packet& idle, std::size_t head) noexcept {
+        if (!packets.entered()) [[unlikely]]
+            send(with_head[head], idle);
+        else if (ready_ == nullptr)
+            ready_ = &idle;
+        else
+            with_head[head].give_cached(idle);
+    }
+    void give(packet& idle) noexcept {
+        if (packets.entered()) [[likely]]
+            packets.give_cached(idle);
+        else
+            send(packets, idle);
+    }
+    // One packet fewer has that head: the last one sends home the page, and what they shared.
+    [[gnu::noinline]] void leave(head_share& shared) noexcept {
+        if (shared.leave()) {
+            shared.under().release();
+            shares.give(shared);
+        }
+    }
     // The smallest head that holds `bytes`, with one reference; null when all that are large enough are out.
     [[nodiscard]] inline page* allocate_head(std::uint32_t bytes) noexcept;
 
@@ -53,9 +72,9 @@ class packet_home {
 
     // Drops only, so that the common free pays no locked instruction: what was made, is not out and was not
     // dropped was consumed.
-    void count(drop_reason reason) noexcept {
+    void count(drop_reason reason, std::uint64_t times = 1) noexcept {
         if (reason != drop_reason::consumed)
-            drops_[detail::drop_bucket(reason)].fetch_add(1, std::memory_order_relaxed);
+            drops_[detail::drop_bucket(reason)].fetch_add(times, std::memory_order_relaxed);
     }
     [[nodiscard]] std::uint64_t dropped(drop_reason reason) const noexcept {
         return drops_[detail::drop_bucket(reason)].load(std::memory_order_relaxed);
@@ -80,7 +99,7 @@ class packet_home {
     friend class packet_pool;
 
     // A call, so that the owner's ways stay short.
-    static void send(basic_recycler<packet>& to, packet& idle) noexcept;
+    [[gnu::noinline]] static void send(basic_recycler<packet>& to, packet& idle) noexcept { to.send(idle); }
     [[nodiscard]] packet* take_other() noexcept;
     [[nodiscard]] packet* put_together(std::size_t size, std::uint64_t wanted,
                                        std::uint32_t headroom) noexcept;

@@ -138,7 +138,7 @@ class packet_pool {
         std::uint32_t room = 0;     // free bytes behind them, which nobody else uses
         std::uint32_t held = 0;     // what the packet pins and is charged for
     };
-    [[nodiscard]] packet_ptr build_around(page& under, const placement& where) noexcept {
+    [[nodiscard, gnu::always_inline]] packet_ptr build_around(page& under, const placement& where) noexcept {
         packet* const made = body_->home.take();
         return made == nullptr ? packet_ptr() : around(*made, under, where);
     }
@@ -268,7 +268,8 @@ class packet_pool {
 
     packet_pool() = default;
 
-    [[nodiscard]] packet_ptr around(packet& made, page& under, const placement& where) noexcept {
+    [[nodiscard, gnu::always_inline]] packet_ptr around(packet& made, page& under,
+                                                        const placement& where) noexcept {
         [[maybe_unused]] const std::uint64_t linear =
             std::uint64_t{where.headroom} + where.bytes + where.room;
         NORIA_EXPECTS(

@@ -18,12 +18,13 @@ class [[nodiscard]] packet_ptr {
     explicit packet_ptr(packet* owned) noexcept : owned_(owned) {}
     packet_ptr(packet_ptr&& other) noexcept : owned_(std::exchange(other.owned_, nullptr)) {}
     packet_ptr& operator=(packet_ptr&& other) noexcept {
-        packet_ptr(std::move(other)).swap(*this);
+        packet* const taken = std::exchange(other.owned_, nullptr); // first, for it may be this one
+        const packet_ptr before(std::exchange(owned_, taken));
         return *this;
     }
     ~packet_ptr() {
         if (owned_ != nullptr) // here, where the compiler can see that what was moved away is null
-            free(drop_reason::not_specified);
+            drop(owned_);
     }
 
     // Gives the packet back and says why: `consumed` when it did what it came for. Without a call the
@@ -42,6 +43,11 @@ class [[nodiscard]] packet_ptr {
     void swap(packet_ptr& other) noexcept { std::swap(owned_, other.owned_); }
 
   private:
+    // A call that gets the packet, and not this: a packet_ptr whose address nobody has stays in a register.
+    [[gnu::noinline]] static void drop(packet* forgotten) noexcept {
+        packet_ptr(forgotten).free(drop_reason::not_specified);
+    }
+
     packet* owned_ = nullptr;
 };
 

@@ -16,12 +16,18 @@
 // the user's and run the same loop, each over its side; give the second a lower priority or another core.
 //
 //   poll_background shared(loop);
-//   foreground:  auto here = shared.foreground();     background:  auto here = shared.background();
-//                while (!over) {                                   while (!over) {
-//                    here.cycle();                                     here.cycle();
-//                    wait_for_work(here, sleep);                       wait_for_work(here, other_sleep);
-//                    ... its other work                            }
+//   foreground:  auto here = shared.foreground();
+//                for (here.cycle(); !over; here.cycle()) {
+//                    wait_for_work(here, sleep);
+//                    ... its other work
 //                }
+//   background:  auto here = shared.background();
+//                for (here.cycle(); !over; here.cycle())
+//                    wait_for_work(here, other_sleep);
+//
+// An instance that sets `over` ends the side that drives, as in poll/wait.hpp. The other one, where it
+// sleeps, is woken by nothing but a hand-off: if both are to end, let the background yield and look at `over`
+// instead of sleeping.
 
 namespace noria::inline NORIA_ABI {
 

@@ -14,10 +14,8 @@
 // instance that says so: it wakes the thread like any other.
 //
 //   event_poll_sleep sleep(*noria::eventfd_sleep::open());
-//   while (!over) {
-//       loop.cycle();
-//       wait_for_work(loop, sleep);       // or yield_wait(), pause_wait(), spin_wait(), an adaptive_wait
-//   }
+//   for (loop.cycle(); !over; loop.cycle()) // looked at behind a cycle, which may be the one that said it
+//       wait_for_work(loop, sleep);         // or yield_wait(), pause_wait(), spin_wait(), an adaptive_wait
 
 namespace noria::inline NORIA_ABI {
 

@@ -14,13 +14,19 @@ namespace noria::inline NORIA_ABI {
 // it has.
 //
 // A copybreak is one of ten limits: frames of class k (up to 64 << k bytes) are copied when k is below the
-// limit. Two limits that treat all frames of the day alike are the same limit, so only those that differ for
-// frames which were really seen are tried. They are tried in duels: the limit in force and a challenger take
-// turns for a window of frames each, and the medians decide. Taking turns cancels what drifts, a median what
-// interrupts; a challenger that is hopeless in the first round is sent home, and must win by a margin after
-// the last. Between duels nothing is measured, and as long as no challenger wins they get rarer.
+// limit. Limits that treat all frames of the day alike are the same limit, so a challenger is one that treats
+// some frame differently which was really seen. It meets the limit in force in a duel: they take turns, a
+// window of frames each, and whoever was cheaper has won the round. Four rounds ahead the challenger takes
+// over, three rounds behind it goes home.
 //
-// One thread. Cost: a compare and a mark for each frame; the clock is read in duels only.
+// - Windows begin when what the other one built has come home. Before that they would pay for freeing it, and
+//   build in memory that has gone cold meanwhile.
+// - Turns cancel what drifts; counting rounds, and leaving out the dearest polls, what interrupts; and times
+//   to settle that are drawn keep traffic that repeats itself from giving one of them always the same part.
+// - Between duels nothing is measured. The rest behind a duel is as long as makes what the duel wasted small,
+//   and smaller with each tour of all challengers that nobody won.
+//
+// One thread. Cost: a compare for each frame; the clock is read in duels only.
 class copybreak_learner {
   public:
     static constexpr std::uint32_t classes = 9;
@@ -30,42 +36,49 @@ class copybreak_learner {
     [[nodiscard]] std::uint32_t learned_copybreak() const noexcept { return limit_bytes(limit_); }
 
     [[nodiscard]] bool copies(std::uint32_t frame_bytes) noexcept {
-        seen_ |= 1u << class_of(frame_bytes);
+        if (looks_)
+            seen_ |= 1u << class_of(frame_bytes);
         return frame_bytes <= copybreak_;
     }
 
-    // Does it want to know what polls cost?
+    // Does it want to know what polls cost, and how many packets are out?
     [[nodiscard]] bool measures() const noexcept { return in_duel_; }
 
     // A poll has worked off `frames`; what it cost, from refill to the consumer's last word, in any steady
-    // unit. (The cost is looked at in duels only.)
-    void learn(std::uint64_t cost, std::uint32_t frames) noexcept {
-        if (!in_duel_) {
-            resting_ = resting_ > frames ? resting_ - frames : 0;
-            if (resting_ == 0)
-                start_duel();
+    // unit; and how many packets were out at its end. (Cost and packets are looked at in duels only.)
+    void learn(std::uint64_t cost, std::uint32_t frames, std::uint32_t packets_out) noexcept {
+        if (in_duel_) [[unlikely]] {
+            measure(cost, frames, packets_out);
             return;
         }
-        if (settled_ <
-            settling) { // what the other limit left behind, in the caches and in the consumer's hands
-            settled_ += frames;
-            return;
-        }
-        measured_cost_ += cost;
-        measured_ += frames;
-        if (measured_ >= window)
-            end_window(static_cast<double>(measured_cost_) / static_cast<double>(measured_));
+        resting_ = resting_ > frames ? resting_ - frames : 0;
+        looks_ = resting_ <= looking;
+        if (resting_ == 0) [[unlikely]]
+            start_duel();
     }
 
   private:
-    static constexpr std::uint32_t settling = 256; // frames
-    static constexpr std::uint32_t window = 512;   // frames
-    static constexpr std::uint32_t rounds = 5;     // odd
+    static constexpr std::uint32_t looking = 4096;       // frames before a duel: those that were seen
+    static constexpr std::uint32_t settling = 256;       // frames at least, and
+    static constexpr std::uint32_t settling_spread = 10; // bits of frames more, drawn
+    static constexpr std::uint32_t stretch = 1024;       // frames of which the dearest poll is left out
+    static constexpr std::uint32_t window = 2048;        // frames at least
+    static constexpr int wins = 4;                       // rounds ahead
+    static constexpr int loses = -3;
+    static constexpr std::uint32_t most_rounds = 12; // then they are the same
+    static constexpr double margin = 0.98;           // or a round is not won
+    static constexpr double hopeless = 1.25;         // so much dearer loses the duel with the round
     static constexpr std::uint32_t ways = 4;
-    static constexpr double margin = 0.98;
-    static constexpr double hopeless = 1.15;
-    static constexpr std::uint32_t shortest_rest = 4096; // frames
-    static constexpr std::uint32_t longest_rest = 1u << 20;
+    static constexpr std::uint32_t most_tours = 2;
+
+    struct sum {
+        std::uint64_t cost = 0;
+        std::uint32_t frames = 0;
+        void add(const sum& more) noexcept {
+            cost += more.cost;
+            frames += more.frames;
+        }
+    };
 
     [[nodiscard]] static constexpr std::uint32_t class_of(std::uint32_t bytes) noexcept {
         const auto k = static_cast<std::uint32_t>(std::bit_width((bytes - (bytes != 0)) >> 6));
@@ -74,36 +87,82 @@ class copybreak_learner {
     [[nodiscard]] static constexpr std::uint32_t limit_bytes(std::uint32_t limit) noexcept {
         return limit == 0 ? 0 : limit == classes ? ~0u : 32u << limit;
     }
-
-    void use(std::uint32_t limit) noexcept {
-        copybreak_ = limit_bytes(limit);
-        settled_ = 0;
-        measured_ = 0;
-        measured_cost_ = 0;
+    // Which of the classes that were seen this limit copies.
+    [[nodiscard]] std::uint32_t copied_by(std::uint32_t limit) const noexcept {
+        return seen_ & ((1u << limit) - 1);
     }
 
-    void start_duel() noexcept {
+    // These are calls: what is done once in a while stays out of the way of what is done in each poll.
+    [[gnu::noinline]] void start_duel() noexcept {
         for (std::uint32_t tried = 0; tried != ways; ++tried) {
             way_ = (way_ + 1) % ways;
+            if (way_ == 0 && tours_ != most_tours)
+                ++tours_;
             challenger_ = challenger_by(way_);
             if (challenger_ == limit_)
                 continue;
             in_duel_ = true;
+            challenging_ = false;
+            duel_frames_ = 0;
             windows_ = 0;
-            use(limit_);
+            lead_ = 0;
+            change_sides();
             return;
         }
-        resting_ = rest_; // no frame seen that another limit would treat differently
+        tours_ = 0;
+        resting_ = looking; // no frame seen that another limit would treat differently
     }
 
-    void end_window(double cost) noexcept {
-        costs_[windows_ % 2][windows_ / 2] = cost;
-        ++windows_;
-        const bool lost = windows_ == 2 && costs_[1][0] > costs_[0][0] * hopeless;
-        if (lost || windows_ == 2 * rounds)
-            end_duel(!lost && median(costs_[1]) < median(costs_[0]) * margin);
+    void change_sides() noexcept {
+        challenging_ = !challenging_;
+        copybreak_ = limit_bytes(challenging_ ? challenger_ : limit_);
+        settled_ = 0;
+        random_ = random_ * 1664525 + 1013904223; // its upper bits are the better ones
+        settling_ = settling + (random_ >> (32 - settling_spread));
+    }
+
+    [[gnu::noinline]] void measure(std::uint64_t cost, std::uint32_t frames,
+                                   std::uint32_t packets_out) noexcept {
+        duel_frames_ += frames;
+        // Half as many again as are out: memory that came home waits in the ring before it is used.
+        if (settled_ < settling_ + packets_out + packets_out / 2) {
+            settled_ += frames;
+            return;
+        }
+        stretch_.add({cost, frames});
+        if (cost > dearest_.cost)
+            dearest_ = {cost, frames};
+        if (stretch_.frames >= stretch)
+            end_stretch();
+    }
+
+    void end_stretch() noexcept {
+        // As likely as not the dearest poll was interrupted. (One that is a quarter of the stretch is
+        // needed.)
+        if (dearest_.frames < stretch_.frames / 4) {
+            stretch_.cost -= dearest_.cost;
+            stretch_.frames -= dearest_.frames;
+        }
+        window_.add(stretch_);
+        stretch_ = dearest_ = {};
+        // Who had to settle for long measures for longer: it makes little difference, and helps.
+        if (window_.frames < window + settled_ / 8)
+            return;
+        cost_[challenging_] = static_cast<double>(window_.cost) / static_cast<double>(window_.frames);
+        window_ = {};
+        // The challenger begins. Then whoever ended a round begins the next one, and need not settle again.
+        if (++windows_ % 2 != 0)
+            change_sides();
         else
-            use(windows_ % 2 == 0 ? limit_ : challenger_);
+            end_round();
+    }
+
+    void end_round() noexcept {
+        const double limits = cost_[false];
+        const double challengers = cost_[true];
+        lead_ += challengers < limits * margin ? 1 : challengers < limits * hopeless ? -1 : loses;
+        if (lead_ >= wins || lead_ <= loses || windows_ == 2 * most_rounds)
+            end_duel(lead_ >= wins);
     }
 
     void end_duel(bool challenger_won) noexcept {
@@ -112,59 +171,70 @@ class copybreak_learner {
         if (challenger_won) {
             way_ = (way_ + ways - 1) % ways; // go on the same way
             limit_ = challenger_;
-            rest_ = shortest_rest;
-        } else if (rest_ < longest_rest) {
-            rest_ *= 2;
+            tours_ = 0;
         }
-        resting_ = rest_;
-        use(limit_);
+        copybreak_ = limit_bytes(limit_);
+        resting_ = rest();
+    }
+
+    // Half of a duel's frames were the challenger's, and cost so much more; going cold costs both something,
+    // hence the quarter, and a window may have been interrupted, hence the four times. The rest makes that an
+    // eighth of all cost in the first tour, a thirty-second in the second, and a quarter of that from then
+    // on.
+    [[nodiscard]] std::uint32_t rest() const noexcept {
+        const double dearer = cost_[true] / cost_[false] - 1;
+        const double each = dearer < 0.25 ? 0.25 : dearer < 4 ? dearer : 4;
+        const double frames = duel_frames_ * each * static_cast<double>(4u << 2 * tours_);
+        constexpr std::uint32_t longest = 1u << 31;
+        return frames < longest ? static_cast<std::uint32_t>(frames) : longest;
     }
 
     // Four challengers in turn: one step down or up, which refines, and to either end, since a way there
-    // whose every single step is too short to win can still be worth going. The limit in force where there is
-    // none.
+    // whose every single step is too short to win can still be worth going. Where a step is all the way the
+    // end's turn, which comes first, is its. The limit in force where there is none.
     [[nodiscard]] std::uint32_t challenger_by(std::uint32_t way) const noexcept {
-        const std::uint32_t step = neighbour(way % 2 != 0);
-        if (way < 2 || step == limit_)
-            return step;
-        return way == 2 ? 0 : classes;
+        const bool up = way % 2 != 0;
+        const std::uint32_t step = neighbour(up);
+        const std::uint32_t end = up ? classes : 0;
+        const bool all_the_way = copied_by(end) == copied_by(step);
+        if (way < 2)
+            return all_the_way ? limit_ : step;
+        return all_the_way ? step : end;
     }
 
     // The next limit that way which treats some frame that was seen differently.
     [[nodiscard]] std::uint32_t neighbour(bool up) const noexcept {
         std::uint32_t next = limit_;
-        while (up ? next != classes : next != 0) {
-            const std::uint32_t crossed = up ? next++ : --next;
-            if ((seen_ >> crossed & 1) != 0)
+        while (next != (up ? classes : 0)) {
+            next = up ? next + 1 : next - 1;
+            if (copied_by(next) != copied_by(limit_))
                 return next;
         }
         return limit_;
     }
 
-    [[nodiscard]] static double median(std::array<double, rounds> costs) noexcept {
-        for (std::uint32_t i = 1; i != rounds; ++i)
-            for (std::uint32_t j = i; j != 0 && costs[j] < costs[j - 1]; --j) {
-                const double larger = costs[j - 1];
-                costs[j - 1] = costs[j];
-                costs[j] = larger;
-            }
-        return costs[rounds / 2];
-    }
-
     std::uint32_t limit_ = 3; // 256 bytes, the number everybody starts from
     std::uint32_t copybreak_ = limit_bytes(3);
-    std::uint32_t seen_ = 0; // one bit a class, since the last duel
-    std::uint32_t rest_ = shortest_rest;
-    std::uint32_t resting_ = shortest_rest; // frames until the next duel
-
+    bool looks_ = true;
     bool in_duel_ = false;
-    std::uint32_t way_ = 1; // the challenger comes from
+    std::uint32_t seen_ = 0;          // one bit a class
+    std::uint32_t resting_ = looking; // frames until the next duel
+    std::uint32_t way_ = 1;           // the challenger comes from
+    std::uint32_t tours_ = 0;         // of all ways, that nobody won
+    std::uint32_t random_ = 1;
+
+    // Of the duel.
+    bool challenging_ = false; // whose window it is
     std::uint32_t challenger_ = 3;
-    std::uint32_t windows_ = 0; // ended ones, even: the limit in force, odd: the challenger
-    std::uint32_t settled_ = 0; // frames of this window that were not measured
-    std::uint32_t measured_ = 0;
-    std::uint64_t measured_cost_ = 0;
-    std::array<std::array<double, rounds>, 2> costs_{};
+    std::uint32_t duel_frames_ = 0;
+    std::uint32_t windows_ = 0;  // ended ones
+    int lead_ = 0;               // of the challenger, rounds
+    std::uint32_t settling_ = 0; // frames, beside those that are out
+    std::uint32_t settled_ = 0;  // frames since the sides were changed that were not measured
+    sum window_;
+    sum stretch_;
+    sum dearest_;                  // poll of the stretch
+    std::array<double, 2> cost_{}; // a frame: the limit's, the challenger's
 };
 
 // Copies or wraps, each frame by its length, and copies whatever its length once packets pin so much memory
@@ -193,14 +263,18 @@ class basic_adaptive_build {
         if (learner_.measures())
             began_ = clock_.now();
     }
-    void end_poll(std::uint32_t frames) noexcept {
-        if (frames != 0 && !short_)
-            learner_.learn(learner_.measures() ? since_began() : 0, frames);
+    void end_poll(std::uint32_t frames, const packet_pool& packets) noexcept {
+        if (frames == 0 || short_)
+            return;
+        if (learner_.measures()) [[unlikely]]
+            learn_of(frames, packets);
+        else
+            learner_.learn(0, frames, 0);
     }
 
     template <receive_supply Supply>
-    [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
-                                   build_counters& counters) noexcept {
+    [[nodiscard, gnu::always_inline]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
+                                                       build_counters& counters) noexcept {
         if (learner_.copies(gathered.length()) || short_)
             if (packet_ptr copied = detail::copy_of(gathered, headroom_, packets, counters))
                 return copied;
@@ -210,6 +284,10 @@ class basic_adaptive_build {
     [[nodiscard]] copybreak_learner& learner() noexcept { return learner_; }
 
   private:
+    [[gnu::noinline]] void learn_of(std::uint32_t frames, const packet_pool& packets) noexcept {
+        learner_.learn(since_began(), frames, packets.in_flight());
+    }
+
     // Counters of two processors can differ a little: a poll that moved may seem to end before it began.
     [[nodiscard]] std::uint64_t since_began() const noexcept {
         const std::uint64_t now = clock_.now();

@@ -23,10 +23,10 @@ namespace noria::inline NORIA_ABI {
 
 // What building cost: one for each queue, moved by its thread only.
 struct build_counters {
-    std::uint64_t copied_bytes = 0;
-    std::uint64_t heads = 0;       // data buffers allocated for copies
     std::uint64_t descriptors = 0; // packets made
+    std::uint64_t heads = 0;       // data buffers allocated for copies
     std::uint64_t references = 0;  // pages handed to packets: each is one atomic when it is let go
+    std::uint64_t copied_bytes = 0;
 };
 
 // The heads a builder takes from the packet pool, smallest first; 0 bytes ends the list.
@@ -42,8 +42,9 @@ struct head_plan {
 // build without a head of their own; on_shortage, what usually becomes of a frame that could not be built;
 // heads(options) -> head_plan; and build(frame, supply, packets, counters) -> packet_ptr, null when memory
 // ran out: then nothing was taken. reads(frame bytes) is how many of them it will read, which are fetched
-// ahead; all of them means that it copies the frame. It is made from the queue's options. Optional:
-// begin_poll(free pages, all pages) and end_poll(completions), around each poll.
+// ahead; all of them means that it copies the frame. It is made from the queue's options. Optional: the same
+// build(whole_frame, ...) for frames that one buffer holds; begin_poll(free pages, all pages), and
+// end_poll(completions, packets) or end_poll(completions), around each poll.
 template <class Build, class Supply>
 concept receive_build = requires(Build& build, frame& gathered, Supply& supply, packet_pool& packets,
                                  build_counters& counters, const rx_options& options) {
@@ -87,12 +88,13 @@ namespace detail {
 }
 
 // A packet with a head of its own that holds a copy of all of the frame; null when memory ran out.
-[[nodiscard]] inline packet_ptr copy_of(const frame& gathered, std::uint32_t headroom, packet_pool& packets,
-                                        build_counters& counters) noexcept {
-    packet_ptr made = packets.allocate(gathered.length(), headroom);
+[[nodiscard, gnu::always_inline]] inline packet_ptr copy_of(const any_frame auto& arrived,
+                                                            std::uint32_t headroom, packet_pool& packets,
+                                                            build_counters& counters) noexcept {
+    packet_ptr made = packets.allocate(arrived.length(), headroom);
     if (made) {
-        gathered.copy_to(made->put(gathered.length()));
-        counters.copied_bytes += gathered.length();
+        arrived.copy_to(made->put(arrived.length()));
+        counters.copied_bytes += arrived.length();
         ++counters.heads;
         ++counters.descriptors;
     }
@@ -114,9 +116,9 @@ void attach(packet& to, piece& part, std::uint32_t from, Supply& supply, build_c
 }
 
 // A packet for a frame of no bytes, which lies nowhere. A call: such frames are rare, and a copy is long.
-[[nodiscard, gnu::noinline]] inline packet_ptr empty_packet(const frame& gathered, packet_pool& packets,
+[[nodiscard, gnu::noinline]] inline packet_ptr empty_packet(packet_pool& packets,
                                                             build_counters& counters) noexcept {
-    return copy_of(gathered, 0, packets, counters);
+    return copy_of(frame(), 0, packets, counters);
 }
 
 // The pieces behind the first one.
@@ -129,12 +131,12 @@ template <class Supply>
 
 // A packet around the frame where it lies: its first piece is the head, the others are fragments. Always
 // inlined: as a call it puts six registers by and back for each packet, a tenth of the receive path.
-template <class Supply>
+template <any_frame Frame, class Supply>
 [[nodiscard, gnu::always_inline]] inline packet_ptr
-packet_around(frame& gathered, Supply& supply, packet_pool& packets, build_counters& counters) noexcept {
-    const std::span<piece> pieces = gathered.pieces();
+packet_around(Frame& gathered, Supply& supply, packet_pool& packets, build_counters& counters) noexcept {
+    const auto pieces = gathered.pieces();
     if (pieces.empty()) [[unlikely]]
-        return empty_packet(gathered, packets, counters);
+        return empty_packet(packets, counters);
     piece& first = pieces[0];
     packet_ptr made = packets.build_around(*first.under, {.offset = first.offset - first.headroom,
                                                           .headroom = first.headroom,
@@ -165,8 +167,8 @@ struct wrap {
     explicit wrap(const rx_options&) noexcept {}
     [[nodiscard]] static std::uint32_t reads(std::uint32_t) noexcept { return 0; }
 
-    template <receive_supply Supply>
-    [[nodiscard, gnu::always_inline]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
+    template <any_frame Frame, receive_supply Supply>
+    [[nodiscard, gnu::always_inline]] packet_ptr build(Frame& gathered, Supply& supply, packet_pool& packets,
                                                        build_counters& counters) noexcept {
         return detail::packet_around(gathered, supply, packets, counters);
     }
@@ -185,9 +187,9 @@ class copy_all {
     explicit copy_all(const rx_options& options) noexcept : headroom_(options.geometry.headroom) {}
     [[nodiscard]] static std::uint32_t reads(std::uint32_t frame_bytes) noexcept { return frame_bytes; }
 
-    template <receive_supply Supply>
-    [[nodiscard]] packet_ptr build(frame& gathered, Supply&, packet_pool& packets,
-                                   build_counters& counters) noexcept {
+    template <any_frame Frame, receive_supply Supply>
+    [[nodiscard, gnu::always_inline]] packet_ptr build(Frame& gathered, Supply&, packet_pool& packets,
+                                                       build_counters& counters) noexcept {
         return detail::copy_of(gathered, headroom_, packets, counters);
     }
 
@@ -212,9 +214,9 @@ class copy_short {
         return frame_bytes <= copybreak_ ? frame_bytes : 0;
     }
 
-    template <receive_supply Supply>
-    [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
-                                   build_counters& counters) noexcept {
+    template <any_frame Frame, receive_supply Supply>
+    [[nodiscard, gnu::always_inline]] packet_ptr build(Frame& gathered, Supply& supply, packet_pool& packets,
+                                                       build_counters& counters) noexcept {
         if (gathered.length() <= copybreak_)
             if (packet_ptr copied = detail::copy_of(gathered, headroom_, packets, counters))
                 return copied;
@@ -242,9 +244,9 @@ class copy_head {
                                                                         : options.frame_bytes) {}
     [[nodiscard]] std::uint32_t reads(std::uint32_t) const noexcept { return small_head_; }
 
-    template <receive_supply Supply>
-    [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
-                                   build_counters& counters) noexcept {
+    template <any_frame Frame, receive_supply Supply>
+    [[nodiscard, gnu::always_inline]] packet_ptr build(Frame& gathered, Supply& supply, packet_pool& packets,
+                                                       build_counters& counters) noexcept {
         packet_ptr made = packets.allocate(small_head_, headroom_);
         if (!made)
             return made;
@@ -287,9 +289,9 @@ class pull_headers {
         return frame_bytes <= small_head_ ? frame_bytes : 128;
     }
 
-    template <receive_supply Supply>
-    [[nodiscard]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
-                                   build_counters& counters) noexcept {
+    template <any_frame Frame, receive_supply Supply>
+    [[nodiscard, gnu::always_inline]] packet_ptr build(Frame& gathered, Supply& supply, packet_pool& packets,
+                                                       build_counters& counters) noexcept {
         if (gathered.length() <= small_head_)
             return detail::copy_of(gathered, headroom_, packets, counters);
         packet_ptr made = packets.allocate(small_head_, headroom_);

@@ -74,8 +74,22 @@ class fresh_buffers {
     }
 
     void touch(const completion& done, std::uint32_t bytes) const noexcept {
-        if (const whole* posted = slots_.look(done.id); posted != nullptr && posted->under != nullptr)
-            prefetch_lines(posted->under->data() + headroom_, bytes);
+        if (const whole& posted = slots_.look(done.id); posted.under != nullptr)
+            prefetch_lines(posted.under->data() + headroom_, bytes);
+    }
+
+    [[nodiscard, gnu::always_inline]] bool accept_whole(const completion& done, mapping& dma) noexcept {
+        if (done.length > room_) [[unlikely]]
+            return false;
+        whole* const posted = slots_.complete(done.id);
+        if (posted == nullptr) [[unlikely]]
+            return false;
+        posted->mapped = false;
+        dma.unmap_buffer();
+        return true;
+    }
+    [[nodiscard, gnu::always_inline]] piece piece_of(const completion& done) const noexcept {
+        return piece_of(slots_.look(done.id), done.id, done.length);
     }
 
     [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {
@@ -89,14 +103,7 @@ class fresh_buffers {
             length = room_;
             gathered.spoil(drop_reason::device_error);
         }
-        const bool added = gathered.add({.under = posted->under,
-                                         .offset = headroom_,
-                                         .length = length,
-                                         .headroom = headroom_,
-                                         .room = room_ - length,
-                                         .truesize = page_bytes_,
-                                         .slot = slots_.number_of(done.id)});
-        if (!added) [[unlikely]] {
+        if (!gathered.add(piece_of(*posted, done.id, length))) [[unlikely]] {
             gathered.spoil(drop_reason::packet_too_big);
             slots_.wait(slots_.number_of(done.id));
         }
@@ -107,20 +114,16 @@ class fresh_buffers {
         return pages_->free() >= slots_.size() - posted_ + gathered.pieces().size();
     }
 
-    [[nodiscard]] page& take(piece& part) noexcept {
+    [[nodiscard, gnu::always_inline]] page& take(piece& part) noexcept {
         part.taken = true;
+        slots_.buffer(part.slot).under = nullptr;
+        --posted_;
         return *part.under;
     }
 
-    // Inlined for the same reason as detail::packet_around.
-    [[gnu::always_inline]] void settle(frame& gathered) noexcept {
-        for (const piece& part : gathered.pieces()) {
-            if (part.taken) {
-                slots_.buffer(part.slot).under = nullptr;
-                --posted_;
-            }
+    void settle(any_frame auto& gathered) noexcept {
+        for (const piece& part : gathered.pieces())
             slots_.wait(part.slot);
-        }
     }
 
     [[nodiscard]] std::uint32_t posted_pages() const noexcept { return posted_; }
@@ -163,6 +166,17 @@ class fresh_buffers {
     fresh_buffers(page_pool& pages, const receive_geometry& cut, slot_table<whole>&& slots) noexcept
         : pages_(&pages), slots_(std::move(slots)), headroom_(cut.headroom), page_bytes_(pages.page_bytes()),
           room_(page_bytes_ - cut.headroom - cut.tail_overhead) {}
+
+    [[nodiscard, gnu::always_inline]] piece piece_of(const whole& filled, std::uint32_t id,
+                                                     std::uint32_t length) const noexcept {
+        return {.under = filled.under,
+                .offset = headroom_,
+                .length = length,
+                .headroom = headroom_,
+                .room = room_ - length,
+                .truesize = page_bytes_,
+                .slot = slots_.number_of(id)};
+    }
 
     [[nodiscard]] static std::uint32_t page_bytes_for(const rx_options& options) noexcept {
         const receive_geometry& cut = options.geometry;

@@ -67,12 +67,13 @@ class half_pages {
                     if (dry)
                         return false;
                     fresh->start(full_bias);
-                    next = {.under = fresh, .bias = full_bias};
+                    next = {
+                        .under = fresh, .iova = dma.iova_of(fresh->data()) + headroom_, .bias = full_bias};
                     ++posted_;
                 }
-                if (!std::exchange(next.synced, true)) // once, however often the device declines the post
+                if (!std::exchange(next.synced, true)) [[likely]] // once, however often the post is declined
                     dma.sync_for_device(half_bytes_);
-                post.iova = dma.iova_of(next.under->data()) + next.offset + headroom_;
+                post.iova = next.iova + next.offset;
                 post.length = room_;
                 return true;
             },
@@ -80,8 +81,22 @@ class half_pages {
     }
 
     void touch(const completion& done, std::uint32_t bytes) const noexcept {
-        if (const half* posted = slots_.look(done.id); posted != nullptr && posted->under != nullptr)
-            prefetch_lines(posted->under->data() + posted->offset + headroom_, bytes);
+        if (const half& posted = slots_.look(done.id); posted.under != nullptr)
+            prefetch_lines(posted.under->data() + posted.offset + headroom_, bytes);
+    }
+
+    [[nodiscard, gnu::always_inline]] bool accept_whole(const completion& done, mapping& dma) noexcept {
+        if (done.length > room_) [[unlikely]]
+            return false;
+        half* const posted = slots_.complete(done.id);
+        if (posted == nullptr) [[unlikely]]
+            return false;
+        posted->synced = false;
+        dma.sync_for_cpu(done.length);
+        return true;
+    }
+    [[nodiscard, gnu::always_inline]] piece piece_of(const completion& done) const noexcept {
+        return piece_of(slots_.look(done.id), done.id, done.length);
     }
 
     [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {
@@ -95,14 +110,7 @@ class half_pages {
             gathered.spoil(drop_reason::device_error);
         }
         dma.sync_for_cpu(length);
-        const bool added = gathered.add({.under = posted->under,
-                                         .offset = posted->offset + headroom_,
-                                         .length = length,
-                                         .headroom = headroom_,
-                                         .room = room_ - length,
-                                         .truesize = half_bytes_,
-                                         .slot = slots_.number_of(done.id)});
-        if (!added) [[unlikely]] {
+        if (!gathered.add(piece_of(*posted, done.id, length))) [[unlikely]] {
             gathered.spoil(drop_reason::packet_too_big);
             slots_.wait(slots_.number_of(done.id));
         }
@@ -116,22 +124,20 @@ class half_pages {
         return pages_->free() >= wanted;
     }
 
-    [[nodiscard]] page& take(piece& part) noexcept {
+    [[nodiscard, gnu::always_inline]] page& take(piece& part) noexcept {
         half& posted = slots_.buffer(part.slot);
-        // Looked at before this half's reference goes out: the builder may be done with that before we
-        // settle, and then the count would not tell whose the remaining one is.
-        posted.other_held = held(posted);
+        // Looked at before this half's reference goes out: who gets it may be done with it at once, and then
+        // the count would not tell whose the remaining one is.
+        const bool other_held = held(posted);
         part.taken = true;
         --posted.bias;
+        turn_over(posted, other_held);
         return *part.under;
     }
 
-    void settle(frame& gathered) noexcept {
-        for (const piece& part : gathered.pieces()) {
-            if (part.taken)
-                turn_over(slots_.buffer(part.slot));
+    void settle(any_frame auto& gathered) noexcept {
+        for (const piece& part : gathered.pieces())
             slots_.wait(part.slot);
-        }
     }
 
     [[nodiscard]] std::uint32_t posted_pages() const noexcept { return posted_; }
@@ -145,12 +151,12 @@ class half_pages {
   private:
     struct half {
         page* under = nullptr;
-        std::uint32_t offset = 0; // of the half that is, or was last, the device's
-        std::uint32_t bias = 0;   // references that are still ours
-        bool other_held = false;  // by a packet, when this half was taken
+        std::uint64_t iova = 0;   // where the device would write into the first half
+        std::uint32_t offset = 0; // of the half that is the device's now, or next
+        std::uint16_t bias = 0;   // references that are still ours
         bool synced = false;      // for the device
     };
-    static constexpr std::uint32_t full_bias = 65535;
+    static constexpr std::uint16_t full_bias = 65535;
 
     half_pages(page_pool& pages, const receive_geometry& cut, slot_table<half>&& slots) noexcept
         : pages_(&pages), slots_(std::move(slots)), half_bytes_(cut.page_bytes / 2), headroom_(cut.headroom),
@@ -164,20 +170,29 @@ class half_pages {
     // By a packet, and not only by us.
     [[nodiscard]] static bool held(const half& of) noexcept { return of.under->references() != of.bias; }
 
+    [[nodiscard, gnu::always_inline]] piece piece_of(const half& filled, std::uint32_t id,
+                                                     std::uint32_t length) const noexcept {
+        return {.under = filled.under,
+                .offset = filled.offset + headroom_,
+                .length = length,
+                .headroom = headroom_,
+                .room = room_ - length,
+                .truesize = half_bytes_,
+                .slot = slots_.number_of(id)};
+    }
+
     // This half is a packet's now. The other one is the device's next, unless a packet still has it as well.
-    void turn_over(half& posted) noexcept {
-        if (posted.other_held) {
-            give_up(posted);
-            return;
-        }
+    [[gnu::always_inline]] void turn_over(half& posted, bool other_held) noexcept {
         posted.offset ^= half_bytes_;
-        if (posted.bias == 1) {
+        if (other_held) [[unlikely]]
+            return give_up(posted);
+        if (posted.bias == 1) [[unlikely]] {
             posted.under->hold(full_bias - 1);
             posted.bias = full_bias;
         }
     }
 
-    void give_up(half& posted) noexcept {
+    [[gnu::noinline]] void give_up(half& posted) noexcept {
         if (posted.under == nullptr)
             return;
         posted.under->release(posted.bias);

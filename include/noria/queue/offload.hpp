@@ -28,6 +28,23 @@ namespace detail {
            info.checksum_start > of.headroom() + sizeof(ethernet_header);
 }
 
+// Where the network header is: where the packet says (set_network_header), else behind Ethernet's header and
+// the tags that stand in the bytes. It lies before `transport`, and in the linear bytes.
+[[nodiscard]] inline std::uint32_t network_offset(const packet& of, std::uint32_t transport) noexcept {
+    const std::ptrdiff_t said = of.network_header() - of.data();
+    if (said > 0 && said < static_cast<std::ptrdiff_t>(transport))
+        return static_cast<std::uint32_t>(said);
+    constexpr std::uint32_t behind_ethernet = sizeof(ethernet_header);
+    std::uint32_t at = behind_ethernet;
+    for (big<ethertype> type;; at += std::uint32_t{sizeof(vlan_tag)}) {
+        if (at > of.headlen() || at >= transport)
+            return behind_ethernet;
+        std::memcpy(&type, of.data() + at - sizeof type, sizeof type);
+        if (!is_vlan(type))
+            return at;
+    }
+}
+
 // What is no Ethernet frame gets no tag.
 [[nodiscard]] inline bool push_tag(packet& to) noexcept {
     constexpr std::uint32_t addresses = 2 * sizeof(mac_address);
@@ -50,13 +67,19 @@ namespace detail {
 
 } // namespace detail
 
+// Does the packet want anything on its way out? Two comparisons.
+[[nodiscard]] inline bool wants_offload(const packet& sending) noexcept {
+    const packet_info& info = sending.info();
+    return info.vlan != 0 || info.checksum_state == checksum_state::partial;
+}
+
 // Does what the packet wants and the device does not: `device_does` are flags of transmit_post. The owner of
 // the packet's pool. False, for want of memory: what is not done yet is still wanted. Nothing to do: two
 // comparisons. O(bytes) for a checksum.
 [[nodiscard]] inline bool do_without_device(packet& sending, std::uint32_t device_does) noexcept {
-    const packet_info& info = sending.info();
-    if (info.checksum_state != checksum_state::partial && info.vlan == 0) [[likely]]
+    if (!wants_offload(sending)) [[likely]]
         return true;
+    const packet_info& info = sending.info();
     if (info.checksum_state == checksum_state::partial && !detail::device_fills(sending, device_does) &&
         !fill_checksum(sending))
         return false;
@@ -64,7 +87,7 @@ namespace detail {
 }
 
 // Asks the device for the rest, in the first post of the packet. The network header is where the packet says
-// (set_network_header), else behind Ethernet's.
+// (set_network_header), else behind Ethernet's and the tags behind that.
 inline void ask_device(const packet& sending, transmit_post& first) noexcept {
     const packet_info& info = sending.info();
     if (info.vlan != 0) {
@@ -73,10 +96,7 @@ inline void ask_device(const packet& sending, transmit_post& first) noexcept {
     }
     if (info.checksum_state == checksum_state::partial) {
         const std::uint32_t transport = info.checksum_start - sending.headroom();
-        const std::ptrdiff_t said = sending.network_header() - sending.data();
-        const std::uint32_t network = said > 0 && said < static_cast<std::ptrdiff_t>(transport)
-                                          ? static_cast<std::uint32_t>(said)
-                                          : std::uint32_t{sizeof(ethernet_header)};
+        const std::uint32_t network = detail::network_offset(sending, transport);
         first.flags |= transmit_post::insert_checksum;
         if (network < sending.headlen() && std::to_integer<unsigned>(sending.data()[network]) >> 4 == 6)
             first.flags |= transmit_post::ipv6;

@@ -19,6 +19,7 @@
 #include "noria/queue/build.hpp"
 #include "noria/queue/frame.hpp"
 #include "noria/queue/geometry.hpp"
+#include "noria/queue/receive_memory.hpp"
 #include "noria/queue/shortage.hpp"
 #include "noria/queue/supply.hpp"
 #include "noria/stats/drop_reason.hpp"
@@ -54,6 +55,7 @@ template <receive_backend Backend, class Strategy>
 class rx_queue {
     using supply = typename Strategy::supply;
     using build = typename Strategy::build;
+    using memory_type = receive_memory<supply, build>;
     static constexpr shortage answer = Strategy::on_shortage;
     static_assert(supply::model == Backend::model,
                   "this strategy and this backend do not fit: what the strategy posts (buffers for "
@@ -67,30 +69,13 @@ class rx_queue {
   public:
     // Set-up. How many bytes of region these options need.
     [[nodiscard]] static std::uint64_t region_bytes(const rx_options& options) noexcept {
-        const page_plan pages = supply::plan(options, build::attaches);
-        std::uint64_t bytes = pages.page_bytes * pages.pages;
-        for (const head_plan::size& size : build::heads(options).sizes)
-            bytes += std::uint64_t{size.bytes} * size.heads;
-        return bytes;
+        return memory_type::region_bytes(options);
     }
 
     // Set-up. Cuts the first region_bytes(options) of `memory` up, and gives the device its first buffers at
     // the first poll. `device` and `memory` outlive the queue.
     [[nodiscard]] static result<rx_queue> create(Backend& device, region& memory,
                                                  const rx_options& options) noexcept {
-        if (options.packets == 0 || options.descriptors == 0 || options.frame_bytes == 0)
-            return make_error(
-                std::errc::invalid_argument,
-                "a receive queue has at least one descriptor, one packet and one byte of frame");
-        if (!options.geometry.strides.valid() || options.geometry.page_bytes == 0 ||
-            options.geometry.work_buffers == 0 || options.geometry.headroom > 4096 ||
-            options.geometry.tail_overhead > 4096 || options.frame_bytes > (1u << 24))
-            return make_error(std::errc::invalid_argument, "the receive geometry makes no sense: start from "
-                                                           "linux_geometry or lean_geometry and change that");
-        if (memory.bytes().size() < region_bytes(options))
-            return make_error(
-                std::errc::not_enough_memory,
-                "the region is too small: map rx_queue<...>::region_bytes(options), or allow fewer packets");
         rx_queue queue;
         queue.body_ = owned<body>::make(device, options);
         if (!queue.body_)
@@ -111,16 +96,21 @@ class rx_queue {
         requires std::is_nothrow_invocable_v<Consumer&, packet_ptr>
     std::uint32_t poll(std::uint32_t budget, Consumer&& consume) noexcept {
         body& q = *body_;
-        // Inside a poll its thread owns all pools of the queue, and frees to them without atomics.
-        const page_pool::owner_section own_pages(*q.pages);
-        const packet_pool::owner_section own_packets(*q.packets);
+        const owner_section own(q.memory);
         if constexpr (requires { q.builder.begin_poll(0u, 0u); })
-            q.builder.begin_poll(q.pages->free(), q.pages->pages());
+            q.builder.begin_poll(q.memory.pages->free(), q.memory.pages->pages());
         const std::uint32_t done = work_off(q, budget, consume);
-        if constexpr (requires { q.builder.end_poll(0u); })
+        if constexpr (requires { q.builder.end_poll(0u, *q.memory.packets); })
+            q.builder.end_poll(done, *q.memory.packets);
+        else if constexpr (requires { q.builder.end_poll(0u); })
             q.builder.end_poll(done);
         return done;
     }
+
+    // While one lives, its thread frees this queue's packets without atomics, as a consumer does inside poll.
+    // To be held around tx_queue::complete, say, where one thread forwards. Ends before the queue does.
+    using owner_section = typename memory_type::owner_section;
+    [[nodiscard]] owner_section enter() noexcept { return owner_section(body_->memory); }
 
     [[nodiscard]] const receive_counters& counters() const noexcept { return body_->counters; }
     [[nodiscard]] const drop_histogram& drops() const noexcept { return body_->drops; }
@@ -138,18 +128,10 @@ class rx_queue {
 
     // The owner. Packets alive; and the bytes they keep from the device: whole pages, as long as one byte is
     // held, the pages of used-up work buffers until these are posted anew, and heads.
-    [[nodiscard]] std::uint32_t packets_out() const noexcept { return body_->packets->in_flight(); }
-    [[nodiscard]] std::uint64_t pinned_bytes() const noexcept {
-        const body& q = *body_;
-        std::uint64_t bytes =
-            std::uint64_t{q.pages->in_flight() - q.source->posted_pages()} * q.pages->page_bytes();
-        for (std::size_t i = 0; i != q.heads.size(); ++i)
-            if (const auto& heads = q.heads[i])
-                bytes += std::uint64_t{heads->in_flight() - q.packets->heads_kept(i)} * heads->page_bytes();
-        return bytes;
-    }
+    [[nodiscard]] std::uint32_t packets_out() const noexcept { return body_->memory.packets->in_flight(); }
+    [[nodiscard]] std::uint64_t pinned_bytes() const noexcept { return body_->memory.pinned_bytes(); }
     // Any thread. Pages the supply has had from the pool, in all.
-    [[nodiscard]] std::uint64_t pages_allocated() const noexcept { return body_->pages->allocated(); }
+    [[nodiscard]] std::uint64_t pages_allocated() const noexcept { return body_->memory.pages->allocated(); }
     // Is a frame in the ring that could not be built yet?
     [[nodiscard]] bool holds_back() const noexcept { return body_->waiting; }
 
@@ -157,19 +139,24 @@ class rx_queue {
     // how long ago the oldest page that a packet holds was taken from the pool: when it was posted the first
     // time, and so not less than how long it has been held. 0 when none is. Heads are not looked at. For
     // somebody who looks for a leak: O(pages x buffers) at worst.
-    void set_now(nanoseconds now) noexcept { body_->pages->set_now(now); }
-    [[nodiscard]] nanoseconds oldest_pin_age() const noexcept {
-        const body& q = *body_;
-        nanoseconds oldest = 0;
-        q.pages->outstanding([&](const page& out, nanoseconds age) noexcept {
-            if (age > oldest && q.source->pins(out))
-                oldest = age;
-        });
-        return oldest;
-    }
+    void set_now(nanoseconds now) noexcept { body_->memory.pages->set_now(now); }
+    [[nodiscard]] nanoseconds oldest_pin_age() const noexcept { return body_->memory.oldest_pin_age(); }
     [[nodiscard]] build& builder() noexcept { return body_->builder; }
 
   private:
+    // Can a frame that one buffer holds become a packet without being gathered? Not where somebody looks at
+    // it before.
+    template <class Consumer>
+    static constexpr bool knows_whole =
+        requires(supply& of, const completion& done, mapping& dma) {
+            of.accept_whole(done, dma);
+            of.piece_of(done);
+        } &&
+        requires(build& by, whole_frame& arrived, supply& of, packet_pool& packets,
+                 build_counters& counters) { by.build(arrived, of, packets, counters); } &&
+        !(answer == shortage::drop_and_recycle && build::attaches) &&
+        !requires(Consumer& consume, frame& arrived) { consume.admits(arrived); };
+
     static constexpr std::uint32_t burst = 64;
     static constexpr std::uint32_t touch_ahead = 4; // completions
     static constexpr std::uint32_t most_touched =
@@ -180,61 +167,12 @@ class rx_queue {
             : device(to), longest(options.frame_bytes), headroom(options.geometry.headroom),
               builder(options) {}
 
-        [[nodiscard]] error set_up(region& memory, const rx_options& options) noexcept {
-            std::span<std::byte> left = memory.bytes();
-            const auto cut = [&](std::uint32_t page_bytes, std::uint64_t how_many,
-                                 page_pool_options with = {}) {
-                const std::size_t bytes = page_bytes * how_many;
-                auto pool = page_pool::create(left.first(bytes), page_bytes, with);
-                left = left.subspan(bytes);
-                return pool;
-            };
-            const page_plan plan = supply::plan(options, build::attaches);
-            auto made_pages = cut(plan.page_bytes, plan.pages, {.track_ages = options.track_ages});
-            if (!made_pages)
-                return made_pages.error();
-            pages.emplace(*std::move(made_pages));
-
-            std::array<page_pool*, packet_home::most_head_classes> classes{};
-            std::size_t sizes = 0;
-            for (const head_plan::size& size : build::heads(options).sizes) {
-                if (size.bytes == 0)
-                    break;
-                auto made = cut(size.bytes, size.heads);
-                if (!made)
-                    return made.error();
-                classes[sizes] = &heads[sizes].emplace(*std::move(made));
-                ++sizes;
-            }
-            auto made_packets = packet_pool::create({.packets = options.packets,
-                                                     .heads = {classes.data(), sizes},
-                                                     .tail_overhead = options.geometry.tail_overhead});
-            if (!made_packets)
-                return made_packets.error();
-            packets.emplace(*std::move(made_packets));
-
-            auto made_source = supply::create(*pages, options);
-            if (!made_source)
-                return made_source.error();
-            source.emplace(*std::move(made_source));
-
-            const receive_setup wanted = supply::setup(options);
-            auto configured = device.configure(wanted);
-            if (!configured)
-                return configured.error();
-            if (configured->strides.stride_bytes != wanted.strides.stride_bytes ||
-                configured->strides.strides != wanted.strides.strides ||
-                configured->frame_offset != wanted.frame_offset ||
-                configured->posts_per_work_buffer != wanted.posts_per_work_buffer)
-                return make_error(std::errc::not_supported,
-                                  "the device cannot cut memory as this geometry asks: use one it can");
-            if (configured->completions < wanted.completions)
-                return make_error(std::errc::not_supported,
-                                  "the device has room for fewer completions (`found`) than can be on their "
-                                  "way at once (`wanted`): ask for fewer descriptors, fewer work buffers, or "
-                                  "longer strides",
-                                  wanted.completions, configured->completions);
-            auto attached = device.attach(memory);
+        [[nodiscard]] error set_up(region& from, const rx_options& options) noexcept {
+            if (error failed = memory.cut(from, options); failed.code)
+                return failed;
+            if (error failed = agree_on(device, supply::setup(options)); failed.code)
+                return failed;
+            auto attached = device.attach(from);
             if (!attached)
                 return attached.error();
             dma.emplace(*std::move(attached));
@@ -244,11 +182,7 @@ class rx_queue {
         Backend& device;
         std::uint32_t longest;  // frame, bytes
         std::uint32_t headroom; // of heads for copies, bytes
-        // What packets and posted buffers come from goes last: members are destroyed bottom up.
-        std::optional<page_pool> pages;
-        std::array<std::optional<page_pool>, packet_home::most_head_classes> heads;
-        std::optional<packet_pool> packets;
-        std::optional<supply> source;
+        memory_type memory;
         std::optional<mapping> dma;
         build builder;
         frame gathered;
@@ -276,11 +210,12 @@ class rx_queue {
             const std::uint32_t most = q.reaped - q.next < budget - done ? q.reaped - q.next : budget - done;
             const completion* now = &q.completions[q.next];
             const completion* const end = now + most;
-            const completion* const last = now + (q.reaped - q.next);
+            const completion* const untouched =
+                q.completions.data() + (q.reaped > touch_ahead ? q.reaped - touch_ahead : 0);
             done += most;
             q.next += most;
             for (; now != end; ++now) {
-                if (last - now > touch_ahead)
+                if (now < untouched)
                     touch(q, now[touch_ahead]);
                 if (!take_in(q, *now, consume)) [[unlikely]] {
                     q.next -= static_cast<std::uint32_t>(end - now - 1);
@@ -294,8 +229,8 @@ class rx_queue {
     static void refill(body& q) noexcept {
         refill_terms terms{.gathered = &q.gathered};
         if constexpr (answer == shortage::hole_in_ring)
-            terms.packets = q.packets->packets() - q.packets->in_flight();
-        if (!q.source->refill(q.device, *q.dma, terms)) [[unlikely]] {
+            terms.packets = q.memory.packets->packets() - q.memory.packets->in_flight();
+        if (!q.memory.source->refill(q.device, *q.dma, terms)) [[unlikely]] {
             ++q.counters.holes;
             ++q.counters.buff_alloc_err;
         }
@@ -315,13 +250,43 @@ class rx_queue {
     // Fetches ahead what the builder, or at least the consumer, will read first.
     static void touch(body& q, const completion& soon) noexcept {
         const std::uint32_t reads = q.builder.reads(soon.length);
-        q.source->touch(soon, reads < most_touched ? reads : most_touched);
+        q.memory.source->touch(soon, reads < most_touched ? reads : most_touched);
     }
 
     // False when the frame is whole, cannot be built, and is to wait.
     template <class Consumer>
-    [[nodiscard]] static bool take_in(body& q, const completion& now, Consumer& consume) noexcept {
-        const accepted what = q.source->accept(now, *q.dma, q.gathered);
+    [[nodiscard, gnu::always_inline]] static bool take_in(body& q, const completion& now,
+                                                          Consumer& consume) noexcept {
+        if constexpr (knows_whole<Consumer>) {
+            constexpr std::uint32_t telling =
+                completion::end_of_packet | completion::error | completion::filler;
+            if ((now.flags & telling) == completion::end_of_packet && now.length <= q.longest &&
+                q.gathered.blank() && q.memory.source->accept_whole(now, *q.dma)) [[likely]]
+                return finish_whole(q, now, consume);
+        }
+        return take_piece(q, now, consume);
+    }
+
+    // Makes a packet of a frame that was not gathered, or, for want of memory, gathers it after all.
+    template <class Consumer>
+    [[nodiscard, gnu::always_inline]] static bool finish_whole(body& q, const completion& now,
+                                                               Consumer& consume) noexcept {
+        whole_frame arrived(q.memory.source->piece_of(now));
+        ++q.counters.frames;
+        packet_ptr made = q.builder.build(arrived, *q.memory.source, *q.memory.packets, q.counters.built);
+        if (!made) [[unlikely]]
+            return give_way(q, now);
+        q.memory.source->settle(arrived);
+        label(*made, now);
+        ++q.counters.delivered;
+        q.counters.bytes += arrived.length();
+        consume(std::move(made));
+        return true;
+    }
+
+    template <class Consumer>
+    [[nodiscard]] static bool take_piece(body& q, const completion& now, Consumer& consume) noexcept {
+        const accepted what = q.memory.source->accept(now, *q.dma, q.gathered);
         if (what == accepted::refused) [[unlikely]] {
             ++q.counters.refused;
             return true;
@@ -361,11 +326,11 @@ class rx_queue {
         }
         packet_ptr made;
         if (leaves_no_hole(q)) [[likely]]
-            made = q.builder.build(q.gathered, *q.source, *q.packets, q.counters.built);
+            made = q.builder.build(q.gathered, *q.memory.source, *q.memory.packets, q.counters.built);
         if (!made) [[unlikely]]
             return give_way(q);
         q.waiting = false;
-        q.source->settle(q.gathered);
+        q.memory.source->settle(q.gathered);
         q.gathered.label(*made);
         ++q.counters.delivered;
         q.counters.bytes += q.gathered.length();
@@ -390,11 +355,18 @@ class rx_queue {
         drop(q);
         return true;
     }
+    // The piece is made anew: to hand over the one there is would keep it in memory, and not in registers, on
+    // the usual way too.
+    [[nodiscard, gnu::noinline]] static bool give_way(body& q, const completion& now) noexcept {
+        static_cast<void>(q.gathered.add(q.memory.source->piece_of(now)));
+        q.gathered.describe(now);
+        return give_way(q);
+    }
     [[gnu::noinline]] static void drop(body& q) noexcept {
         q.waiting = false;
         q.drops.count(q.gathered.why());
         q.counters.oversize += q.gathered.why() == drop_reason::packet_too_big;
-        q.source->settle(q.gathered);
+        q.memory.source->settle(q.gathered);
         q.gathered.clear();
     }
 
@@ -404,11 +376,11 @@ class rx_queue {
         if constexpr (answer == shortage::drop_and_recycle && build::attaches) {
             const std::uint32_t length = q.gathered.length();
             const bool copied = length != 0 && q.builder.reads(length) >= length;
-            if ((copied && build::needs_head) || q.source->replaceable(q.gathered))
+            if ((copied && build::needs_head) || q.memory.source->replaceable(q.gathered))
                 return true;
             if (!copied)
                 return false;
-            packet_ptr head = q.packets->allocate(length, q.headroom);
+            packet_ptr head = q.memory.packets->allocate(length, q.headroom);
             const bool there = static_cast<bool>(head);
             head.free(drop_reason::consumed);
             return there;

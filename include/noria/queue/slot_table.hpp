@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <new>
 #include <span>
@@ -26,29 +27,31 @@ class slot_table {
             return make_error(std::errc::invalid_argument,
                               "a receive queue has between 1 and 65536 descriptors");
         slot_table table;
-        table.buffers_ = new (std::nothrow) Buffer[slots]();
-        table.ids_ = new (std::nothrow) std::uint32_t[slots];
+        // A power of two, so that every id leads to a slot and nothing has to be asked but whether it is that
+        // slot's. Two at least: see not_posted.
+        const std::uint32_t places = slots == 1 ? 2 : std::bit_ceil(slots);
+        table.slots_ = new (std::nothrow) slot[places]();
         table.waiting_ = new (std::nothrow) std::uint32_t[slots];
-        if (table.buffers_ == nullptr || table.ids_ == nullptr || table.waiting_ == nullptr)
+        if (table.slots_ == nullptr || table.waiting_ == nullptr)
             return make_error(std::errc::not_enough_memory,
                               "the system has no memory for the queue's descriptors");
+        table.mask_ = places - 1;
         table.count_ = slots;
         table.batch_ = slots / 4 == 0 ? 1 : slots / 4 < refill_batch ? slots / 4 : refill_batch;
-        for (std::uint32_t number = slots; number-- != 0;) {
-            table.ids_[number] = not_posted(number);
+        for (std::uint32_t number = 0; number != places; ++number)
+            table.slots_[number].id = not_posted(number);
+        for (std::uint32_t number = slots; number-- != 0;)
             table.wait(number);
-        }
         return table;
     }
 
     slot_table(slot_table&& other) noexcept
-        : buffers_(std::exchange(other.buffers_, nullptr)), ids_(std::exchange(other.ids_, nullptr)),
-          waiting_(std::exchange(other.waiting_, nullptr)), count_(std::exchange(other.count_, 0)),
-          waiting_count_(other.waiting_count_), batch_(other.batch_) {}
+        : slots_(std::exchange(other.slots_, nullptr)), waiting_(std::exchange(other.waiting_, nullptr)),
+          mask_(other.mask_), count_(std::exchange(other.count_, 0)), waiting_count_(other.waiting_count_),
+          batch_(other.batch_) {}
     slot_table& operator=(slot_table&&) = delete;
     ~slot_table() {
-        delete[] buffers_;
-        delete[] ids_;
+        delete[] slots_;
         delete[] waiting_;
     }
 
@@ -59,24 +62,28 @@ class slot_table {
     bool post(Backend& backend, Prepare prepare, std::uint32_t most = ~0u) noexcept {
         while (waiting_count_ >= batch_) {
             const std::uint32_t limit = most < batch_ ? most : batch_;
-            const std::uint32_t top = waiting_count_ - 1;
-            std::uint32_t ready = 0;
-            for (; ready != limit; ++ready) {
-                std::uint32_t number = waiting_[top - ready];
-                buffer_post& post = posts_[ready];
-                if (!prepare(buffers_[number], post)) [[unlikely]] {
-                    if (!find_other(top - ready, post, prepare))
+            slot* const slots = slots_;
+            std::uint32_t* const top = waiting_ + waiting_count_;
+            std::uint32_t* number = top;
+            std::uint32_t* const end = top - limit;
+            for (buffer_post* post = posts_.data(); number != end; ++post) {
+                slot* next = &slots[*--number];
+                if (!prepare(next->buffer, *post)) [[unlikely]] {
+                    if (!find_other(number, *post, prepare)) {
+                        ++number;
                         break;
-                    number = waiting_[top - ready];
+                    }
+                    next = &slots[*number];
                 }
-                post.id = not_posted(ids_[number]);
+                post->id = next->id = not_posted(next->id);
             }
+            const auto ready = static_cast<std::uint32_t>(top - number);
             if (ready == 0)
                 return false;
             const std::uint32_t taken = backend.post({posts_.data(), ready});
             NORIA_EXPECTS(taken <= ready, "post says how many buffers it took: no more than it was offered");
-            for (std::uint32_t i = 0; i != taken; ++i) {
-                std::uint32_t& id = ids_[waiting_[top - i]];
+            for (std::uint32_t i = taken; i != ready; ++i) { // and the others are not the device's after all
+                std::uint32_t& id = slots_[top[-1 - std::ptrdiff_t{i}]].id;
                 id = not_posted(id);
             }
             waiting_count_ -= taken;
@@ -101,23 +108,21 @@ class slot_table {
     // The buffer that a completion speaks of, which is from now on not the device's; null when it has no such
     // one.
     [[nodiscard]] Buffer* complete(std::uint32_t id) noexcept {
-        const std::uint32_t number = id & (most_slots - 1);
-        if (number >= count_ || ids_[number] != id)
+        slot& named = slots_[id & mask_];
+        if (named.id != id) [[unlikely]]
             return nullptr;
-        ids_[number] = not_posted(id + most_slots);
-        return &buffers_[number];
+        named.id = not_posted(id + most_slots);
+        return &named.buffer;
     }
 
     // The slot's memory is free for the device again, or gone: it waits to be posted.
     void wait(std::uint32_t number) noexcept { waiting_[waiting_count_++] = number; }
 
-    // The buffer an id stands for, posted or not; null for a number that no slot has.
-    [[nodiscard]] const Buffer* look(std::uint32_t id) const noexcept {
-        const std::uint32_t number = id & (most_slots - 1);
-        return number < count_ ? &buffers_[number] : nullptr;
-    }
-    [[nodiscard]] Buffer& buffer(std::uint32_t number) noexcept { return buffers_[number]; }
-    [[nodiscard]] const Buffer& buffer(std::uint32_t number) const noexcept { return buffers_[number]; }
+    // For a hint: the buffer an id stands for, posted or not; of an id that stands for none, any one, perhaps
+    // one that nobody ever used.
+    [[nodiscard]] const Buffer& look(std::uint32_t id) const noexcept { return slots_[id & mask_].buffer; }
+    [[nodiscard]] Buffer& buffer(std::uint32_t number) noexcept { return slots_[number].buffer; }
+    [[nodiscard]] const Buffer& buffer(std::uint32_t number) const noexcept { return slots_[number].buffer; }
     [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
     [[nodiscard]] std::uint32_t waiting() const noexcept { return waiting_count_; }
     [[nodiscard]] std::uint32_t batch() const noexcept { return batch_; } // slots that are posted together
@@ -130,25 +135,30 @@ class slot_table {
 
     // How the next id of a slot is kept while its buffer is not the device's, and back again. No completion
     // can name it: the slot's number in its low bits is turned over too, so that one comparison says whether
-    // an id is that of a buffer the device has.
+    // an id is that of a buffer the device has. (One bit of number there must be, for that: two places.)
     [[nodiscard]] static constexpr std::uint32_t not_posted(std::uint32_t id) noexcept { return ~id; }
 
     // A waiting slot below `place` that has its memory changes places with the hole there. `prepare` comes as
     // a copy: a reference to what post() was given would keep all of that in memory, and not in registers.
     template <class Prepare>
-    [[nodiscard, gnu::cold]] bool find_other(std::uint32_t place, buffer_post& post,
+    [[nodiscard, gnu::cold]] bool find_other(std::uint32_t* place, buffer_post& post,
                                              Prepare prepare) noexcept {
-        for (std::uint32_t i = place; i-- != 0;)
-            if (prepare(buffers_[waiting_[i]], post)) {
-                std::swap(waiting_[i], waiting_[place]);
+        for (std::uint32_t* other = place; other != waiting_;)
+            if (prepare(slots_[*--other].buffer, post)) {
+                std::swap(*other, *place);
                 return true;
             }
         return false;
     }
 
-    Buffer* buffers_ = nullptr;
-    std::uint32_t* ids_ = nullptr; // those of posted buffers, and not_posted(the next one) of others
+    struct slot {
+        Buffer buffer;
+        std::uint32_t id; // of a posted buffer, and not_posted(the next one) of another
+    };
+
+    slot* slots_ = nullptr;
     std::uint32_t* waiting_ = nullptr;
+    std::uint32_t mask_ = 0;
     std::uint32_t count_ = 0;
     std::uint32_t waiting_count_ = 0;
     std::uint32_t batch_ = refill_batch;

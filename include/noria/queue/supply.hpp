@@ -35,6 +35,12 @@ struct refill_terms {
 // take(piece) -> page&, a reference for a packet; settle(frame), when all that will be taken has been;
 // touch(completion, bytes), a prefetch of so much of the frame; posted_pages(); and pins(page), whether a
 // packet holds that page, which is out of its pool.
+//
+// Optional, for a frame that one buffer holds, which nobody need gather: accept_whole(completion, mapping) ->
+// bool, false and nothing done when the completion names no buffer that the device has or more bytes than
+// that is long: accept then says which; piece_of(completion), that buffer's piece, when it was accepted; and
+// settle(whole_frame). These and take are always inlined: a piece that is handed to a call is in memory, and
+// not in registers.
 template <class Supply>
 concept receive_supply =
     requires(Supply& supply, const Supply& fixed, page_pool& pages, const rx_options& options,

@@ -121,8 +121,8 @@ class tx_queue {
         body& q = *body_;
         const auto offered = static_cast<std::uint32_t>(packets.size());
         while (!packets.empty() && !q.stopped && !q.kept) {
-            const staged ready = stage(packets);
-            const std::uint32_t taken = post(packets.first(ready.packets), ready.posts);
+            const staged ready = stage(q, packets);
+            const std::uint32_t taken = post(q, packets, ready);
             q.counters.offered += taken;
             packets = packets.subspan(taken);
             if (taken != ready.packets)
@@ -146,19 +146,18 @@ class tx_queue {
         std::uint32_t done = 0;
         std::uint64_t bytes = 0;
         while (done != budget) {
-            std::array<transmit_report, burst> reports;
             const std::uint32_t room = budget - done < burst ? budget - done : burst;
-            const std::uint32_t reaped = q.device.reap_sent({reports.data(), room});
+            const std::uint32_t reaped = q.device.reap_sent({q.reports.data(), room});
             NORIA_EXPECTS(reaped <= room, "reap_sent says how many reports it wrote: no more than it was "
                                           "given room for");
             if (reaped == 0)
                 break;
-            bytes += settle({reports.data(), reaped});
+            bytes += settle(q, {q.reports.data(), reaped});
             done += reaped;
         }
         if (bytes != 0)
             q.limit.completed(bytes, q.now);
-        wake();
+        wake(q);
         if (q.kept)
             retry();
         return done;
@@ -182,7 +181,7 @@ class tx_queue {
         if (q.bytes_out != 0)
             q.limit.completed(std::exchange(q.bytes_out, 0), q.now);
         q.free = q.descriptors;
-        wake();
+        wake(q);
     }
 
     // What time it is, say once a complete(): the queue asks no clock. For a byte limit to shrink.
@@ -231,40 +230,83 @@ class tx_queue {
         std::uint64_t bytes_out = 0; // of packets whose end is not known
         attached_regions regions;
         std::array<transmit_post, burst> posts;
+        std::array<transmit_report, burst> reports;
         transmit_counters counters;
         drop_histogram drops;
     };
 
     struct staged {
-        std::uint32_t packets = 0; // from the front
+        std::uint32_t packets = 0; // from the front: they are in flight already
         std::uint32_t posts = 0;   // for them
+        std::uint64_t bytes = 0;   // in them
         bool odd = false;          // the next one cannot be posted, whatever room there is
     };
 
-    // Writes the posts of as many packets as there is room for.
-    [[nodiscard]] staged stage(std::span<packet_ptr> packets) noexcept {
-        body& q = *body_;
+    // Takes as many packets as there is room for, and writes their posts. Here and below the queue's state is
+    // a parameter, so that it is in a register: no store into a packet makes the compiler look it up again.
+    [[nodiscard]] static staged stage(body& q, std::span<packet_ptr> packets) noexcept {
+        const std::uint32_t most = q.free < q.stop_below ? 0 : q.free - q.stop_below + 1;
+        const std::uint32_t room = most < burst ? most : burst; // a packet may begin there
         staged ready;
-        std::uint64_t bytes = 0;
-        for (packet_ptr& each : packets) {
-            if (burst - ready.posts < q.most_pieces || q.free - ready.posts < q.stop_below ||
-                !q.limit.has_room(bytes))
-                break;
-            ready.odd = each->size() == 0 || !do_without_device(*each, q.offloads) || !fit(*each);
-            if (ready.odd)
-                break;
-            transmit_post& first = q.posts[ready.posts];
-            ready.posts += q.regions.write_posts(*each, q.sending.id_of_next(ready.packets),
-                                                 std::span(q.posts).subspan(ready.posts));
-            ask_device(*each, first);
-            bytes += each->size();
-            ++ready.packets;
+        while (stage_plain(q, packets, room, ready) && stage_other(q, packets[ready.packets], ready)) {
         }
         return ready;
     }
-
-    [[nodiscard]] bool fit(packet& sending) noexcept {
-        body& q = *body_;
+    // Most packets are in one piece, lie where the one before them did, and want nothing done: the next ones
+    // that do. Is there another one behind them, and room for one?
+    [[nodiscard, gnu::noinline]] static bool stage_plain(body& q, std::span<packet_ptr> packets,
+                                                         std::uint32_t room, staged& ready) noexcept {
+        if (ready.posts >= room)
+            return false;
+        packets = packets.subspan(ready.packets);
+        packet_ptr* next = packets.data();
+        packet_ptr* const end =
+            next + (packets.size() < room - ready.posts ? packets.size() : room - ready.posts);
+        transmit_post* post = &q.posts[ready.posts];
+        const attached_regions::window& here = q.regions.last();
+        in_flight::inserter sending = q.sending.insert();
+        std::uint64_t bytes = 0;
+        for (; next != end && q.limit.has_room(ready.bytes + bytes); ++next, ++post) {
+            const packet& each = **next;
+            const std::uint32_t length = each.size();
+            const std::size_t offset = here.offset_of(each.data());
+            if (!each.is_linear() || length == 0 || offset >= here.bytes() || wants_offload(each))
+                break;
+            *post = {.iova = here.iova_at(offset),
+                     .id = sending.put(std::move(*next), length, 1),
+                     .length = length,
+                     .packet_bytes = length,
+                     .flags = transmit_post::end_of_packet};
+            bytes += length;
+        }
+        sending.done();
+        const auto taken = static_cast<std::uint32_t>(next - packets.data());
+        q.regions.sync_last(bytes, taken);
+        ready.packets += taken;
+        ready.posts += taken;
+        ready.bytes += bytes;
+        return next != end && q.limit.has_room(ready.bytes);
+    }
+    // Any packet. False when there may be no room for it now, or never: then it is odd.
+    [[nodiscard, gnu::noinline]] static bool stage_other(body& q, packet_ptr& any, staged& ready) noexcept {
+        if (burst - ready.posts < q.most_pieces)
+            return false;
+        ready.odd = any->size() == 0 || !do_without_device(*any, q.offloads) || !fit(q, *any);
+        if (ready.odd)
+            return false;
+        packet& sending = *any;
+        in_flight::inserter others = q.sending.insert();
+        const std::uint32_t pieces = pieces_of(sending);
+        const std::uint32_t id = others.put(std::move(any), sending.size(), pieces);
+        others.done();
+        q.regions.write_posts(sending, id, std::span(q.posts).subspan(ready.posts, pieces));
+        ask_device(sending, q.posts[ready.posts]);
+        ++ready.packets;
+        ready.posts += pieces;
+        ready.bytes += sending.size();
+        return true;
+    }
+    [[nodiscard]] static bool fit(body& q, packet& sending) noexcept {
         const std::uint32_t before = sending.headlen();
         if (pieces_of(sending) <= q.most_pieces) [[likely]]
             return true;
@@ -277,42 +319,44 @@ class tx_queue {
         return true;
     }
 
-    // Hands what was staged to the device: how many packets it took.
-    [[nodiscard]] std::uint32_t post(std::span<packet_ptr> packets, std::uint32_t posts) noexcept {
-        if (packets.empty()) {
-            stop();
-            return 0;
+    // Hands what was staged to the device: how many packets it took. The others are in their places again.
+    [[nodiscard]] static std::uint32_t post(body& q, std::span<packet_ptr> places, staged ready) noexcept {
+        if (ready.packets != 0) {
+            ++q.counters.doorbells;
+            const std::uint32_t taken = q.device.transmit({q.posts.data(), ready.posts});
+            NORIA_EXPECTS(taken <= ready.posts,
+                          "transmit says how many posts it took: no more than it was offered");
+            if (taken < ready.posts) [[unlikely]]
+                ready = withdraw(q, places, taken, ready);
+            q.free -= ready.posts;
+            q.bytes_out += ready.bytes;
+            for (const transmit_post& each : std::span(q.posts).first(ready.posts))
+                if ((each.flags & transmit_post::end_of_packet) != 0)
+                    q.limit.queued(each.packet_bytes);
         }
-        body& q = *body_;
-        ++q.counters.doorbells;
-        std::uint32_t left = q.device.transmit({q.posts.data(), posts});
-        NORIA_EXPECTS(left <= posts, "transmit says how many posts it took: no more than it was offered");
-        std::uint32_t taken = 0;
-        for (; taken != packets.size(); ++taken) {
-            packet_ptr& each = packets[taken];
-            const std::uint32_t pieces = pieces_of(*each);
-            if (left < pieces)
-                break;
-            left -= pieces;
-            q.free -= pieces;
-            q.limit.queued(each->size());
-            q.bytes_out += each->size();
-            q.sending.put(std::move(each), pieces);
+        stop(q);
+        return ready.packets;
+    }
+    // The device took so many posts only.
+    [[nodiscard, gnu::noinline]] static staged withdraw(body& q, std::span<packet_ptr> places,
+                                                        std::uint32_t taken, staged ready) noexcept {
+        while (ready.posts > taken) {
+            in_flight::withdrawn last = q.sending.withdraw();
+            ready.posts -= last.descriptors;
+            ready.bytes -= last.bytes;
+            places[--ready.packets] = std::move(last.memory);
         }
-        NORIA_EXPECTS(left == 0, "transmit takes whole packets only: all their pieces, or none");
-        stop();
-        return taken;
+        NORIA_EXPECTS(ready.posts == taken, "transmit takes whole packets only: all their pieces, or none");
+        return ready;
     }
 
-    void stop() noexcept {
-        body& q = *body_;
+    static void stop(body& q) noexcept {
         if (!q.stopped && (q.free < q.stop_below || !q.limit.has_room(0))) {
             q.stopped = true;
             ++q.counters.stops;
         }
     }
-    void wake() noexcept {
-        body& q = *body_;
+    static void wake(body& q) noexcept {
         if (q.stopped && q.free >= q.wake_at && q.limit.has_room(0)) {
             q.stopped = false;
             ++q.counters.wakes;
@@ -335,13 +379,13 @@ class tx_queue {
     }
     void retry() noexcept {
         body& q = *body_;
-        const staged ready = stage({&q.kept, 1});
+        const staged ready = stage(q, {&q.kept, 1});
         if (ready.odd) {
             if (++q.tries == q.retries)
                 drop(q.kept, drop_reason::no_memory);
         } else {
             // Where that takes none, it is kept on.
-            static_cast<void>(post({&q.kept, ready.packets}, ready.posts));
+            static_cast<void>(post(q, {&q.kept, 1}, ready));
         }
     }
     void drop(packet_ptr& lost, drop_reason why) noexcept {
@@ -350,30 +394,42 @@ class tx_queue {
     }
 
     // The bytes of packets whose end is known now.
-    [[nodiscard]] std::uint64_t settle(std::span<const transmit_report> reports) noexcept {
-        body& q = *body_;
-        std::array<packet_ptr, burst> done;
-        std::size_t count = 0;
+    [[nodiscard]] static std::uint64_t settle(body& q, std::span<const transmit_report> reports) noexcept {
+        std::array<packet*, burst> done; // ours, from settle_whole on
+        std::uint32_t count = 0;
         std::uint64_t bytes = 0;
-        for (const transmit_report& each : reports) {
-            in_flight::settled what = q.sending.settle(each);
-            q.counters.refused += what.refused;
-            q.free += what.descriptors;
-            bytes += what.bytes;
-            if (what.sent) {
-                ++q.counters.sent;
-                q.counters.bytes += what.bytes;
-            } else if (what.failed) {
-                q.drops.count(drop_reason::device_error);
-            }
-            if (what.memory && what.why == drop_reason::consumed)
-                done[count++] = std::move(what.memory);
-            else
-                what.memory.free(what.why);
+        while (!reports.empty()) {
+            in_flight::sent_whole sum;
+            const std::uint32_t whole = q.sending.settle_whole(reports, done.data() + count, sum);
+            q.counters.sent += whole;
+            q.counters.bytes += sum.bytes;
+            q.free += sum.descriptors;
+            bytes += sum.bytes;
+            count += whole;
+            reports = reports.subspan(whole);
+            if (reports.empty()) [[likely]]
+                break;
+            bytes += settle_other(q, reports.front());
+            reports = reports.subspan(1);
         }
-        free_bulk({done.data(), count}, drop_reason::consumed);
+        free_bulk(std::span<packet* const>(done.data(), count), drop_reason::consumed);
         q.bytes_out -= bytes;
         return bytes;
+    }
+    // The same of one report, whatever it says.
+    [[nodiscard, gnu::noinline]] static std::uint32_t settle_other(body& q,
+                                                                   const transmit_report& any) noexcept {
+        in_flight::settled what = q.sending.settle(any);
+        q.counters.refused += what.refused;
+        q.free += what.descriptors;
+        if (what.sent) {
+            ++q.counters.sent;
+            q.counters.bytes += what.bytes;
+        } else if (what.failed) {
+            q.drops.count(drop_reason::device_error);
+        }
+        what.memory.free(what.why);
+        return what.bytes;
     }
 
     tx_queue() = default;

@@ -98,6 +98,23 @@ void expect_served(Poller& poller, Device& device) {
     explorer::check(device.empty(), "no call is lost");
 }
 
+// A device, the poller that serves it, and the instance between the two: what most bodies have.
+template <class Sync, class Device = called_device<Sync>>
+struct served_device {
+    explicit served_device(noria::poll_budget budget = one_a_turn) : poller(budget) {}
+
+    // A frame comes, and somebody says so.
+    void call() noexcept {
+        device.bring();
+        instance.schedule();
+    }
+    void expect_served() { bodies::expect_served(poller, device); }
+
+    Device device;
+    model_poller<Sync> poller;
+    noria::basic_poll_instance<Sync> instance{poller, device};
+};
+
 // The device raises at any point of the poller's turn, rearm, and way to sleep.
 template <class Sync, class Sleep, std::uint32_t Frames>
 struct raised_at_any_point {
@@ -106,21 +123,19 @@ struct raised_at_any_point {
     void thread(unsigned index) {
         if (index == 0) {
             for (std::uint32_t i = 0; i != Frames; ++i)
-                device.raise(rx);
+                rx.device.raise(rx.instance);
         } else {
             for (std::uint32_t taken = 0; taken != Frames;) {
-                taken += poller.cycle().work_done;
+                taken += rx.poller.cycle().work_done;
                 if (taken != Frames)
-                    sleep.wait(poller);
+                    sleep.wait(rx.poller);
             }
         }
     }
-    void finish() { expect_served(poller, device); }
+    void finish() { rx.expect_served(); }
 
-    model_device<Sync> device;
-    model_poller<Sync> poller{one_a_turn};
+    served_device<Sync, model_device<Sync>> rx;
     noria::basic_poll_sleep<Sync, Sleep> sleep;
-    noria::basic_poll_instance<Sync> rx{poller, device};
 };
 
 // Two threads call, in the middle of a turn and between turns, and every call is answered by a poll that sees
@@ -131,17 +146,14 @@ struct called_by_two {
 
     void thread(unsigned index) {
         if (index < 2) {
-            device.bring();
-            rx.schedule();
+            rx.call();
         } else {
-            (void)poller.cycle();
+            (void)rx.poller.cycle();
         }
     }
-    void finish() { expect_served(poller, device); }
+    void finish() { rx.expect_served(); }
 
-    called_device<Sync> device;
-    model_poller<Sync> poller{{.packets = 2, .weight = Weight}};
-    noria::basic_poll_instance<Sync> rx{poller, device};
+    served_device<Sync> rx{{.packets = 2, .weight = Weight}};
 };
 
 // Whoever enables has prepared the device, and somebody else calls.
@@ -149,23 +161,20 @@ template <class Sync>
 struct enabled_and_called {
     static constexpr unsigned threads = 3;
 
-    enabled_and_called() { rx.disable(); }
+    enabled_and_called() { rx.instance.disable(); }
     void thread(unsigned index) {
         if (index == 0) {
-            device.touch();
-            rx.enable();
+            rx.device.touch();
+            rx.instance.enable();
         } else if (index == 1) {
-            device.bring();
-            rx.schedule();
+            rx.call();
         } else {
-            (void)poller.cycle();
+            (void)rx.poller.cycle();
         }
     }
-    void finish() { expect_served(poller, device); }
+    void finish() { rx.expect_served(); }
 
-    called_device<Sync> device;
-    model_poller<Sync> poller{one_a_turn};
-    noria::basic_poll_instance<Sync> rx{poller, device};
+    served_device<Sync> rx;
 };
 
 // After synchronise() the turns of before are over.
@@ -173,23 +182,18 @@ template <class Sync>
 struct waited_for {
     static constexpr unsigned threads = 2;
 
-    waited_for() {
-        device.bring();
-        rx.schedule();
-    }
+    waited_for() { rx.call(); }
     void thread(unsigned index) {
         if (index == 0) {
-            (void)poller.cycle();
+            (void)rx.poller.cycle();
         } else {
-            rx.synchronise(noria::basic_pause_wait<Sync>());
-            device.touch();
+            rx.instance.synchronise(noria::basic_pause_wait<Sync>());
+            rx.device.touch();
         }
     }
-    void finish() { expect_served(poller, device); }
+    void finish() { rx.expect_served(); }
 
-    called_device<Sync> device;
-    model_poller<Sync> poller{{.packets = 3, .weight = 1}};
-    noria::basic_poll_instance<Sync> rx{poller, device};
+    served_device<Sync> rx{{.packets = 3, .weight = 1}};
 };
 
 // The device is taken away from its poller, something is done to it, and it is given back.
@@ -197,30 +201,25 @@ template <class Sync>
 struct disabled_between_turns {
     static constexpr unsigned threads = 2;
 
-    disabled_between_turns() {
-        device.bring();
-        rx.schedule();
-    }
+    disabled_between_turns() { rx.call(); }
     void thread(unsigned index) {
         if (index == 0) {
             while (!given_back.load(std::memory_order_relaxed)) {
-                (void)poller.cycle();
+                (void)rx.poller.cycle();
                 Sync::relax();
             }
         } else {
-            rx.disable(noria::basic_pause_wait<Sync>());
-            device.touch();
-            device.bring();
-            rx.enable();
+            rx.instance.disable(noria::basic_pause_wait<Sync>());
+            rx.device.touch();
+            rx.device.bring();
+            rx.instance.enable();
             given_back.store(true, std::memory_order_relaxed);
-            rx.schedule();
+            rx.instance.schedule();
         }
     }
-    void finish() { expect_served(poller, device); }
+    void finish() { rx.expect_served(); }
 
-    called_device<Sync> device;
-    model_poller<Sync> poller{one_a_turn};
-    noria::basic_poll_instance<Sync> rx{poller, device};
+    served_device<Sync> rx;
     typename Sync::template atomic<bool> given_back{false};
 };
 
@@ -232,23 +231,22 @@ struct disabled_and_called {
     void thread(unsigned index) {
         if (index == 0) {
             while (!end.seen) {
-                (void)poller.cycle();
+                (void)rx.poller.cycle();
                 cycles.fetch_add(1, std::memory_order_release);
                 explorer::wake(cycles);
                 if (!end.seen)
-                    sleep.wait(poller);
+                    sleep.wait(rx.poller);
             }
         } else if (index == 1) {
-            rx.disable(next_cycle{cycles});
-            device.touch();
-            rx.enable();
+            rx.instance.disable(next_cycle{cycles});
+            rx.device.touch();
+            rx.instance.enable();
             last.schedule();
         } else {
-            device.bring();
-            rx.schedule();
+            rx.call();
         }
     }
-    void finish() { expect_served(poller, device); }
+    void finish() { rx.expect_served(); }
 
     struct next_cycle {
         typename Sync::template atomic<std::uint32_t>& cycles;
@@ -260,10 +258,9 @@ struct disabled_and_called {
     };
     last_call end;
     typename Sync::template atomic<std::uint32_t> cycles{0};
-    called_device<Sync> device;
-    model_poller<Sync> poller{one_a_turn};
+    served_device<Sync> rx;
     noria::basic_poll_sleep<Sync, model_futex> sleep;
-    noria::basic_poll_instance<Sync> rx{poller, device}, last{poller, end};
+    noria::basic_poll_instance<Sync> last{rx.poller, end};
 };
 
 // Its own poller takes it out of its list, at whatever point of a call, beside a reader who may have it.
@@ -273,22 +270,19 @@ struct disabled_on_its_own_thread {
 
     void thread(unsigned index) {
         if (index == 0) {
-            device.bring();
-            rx.schedule();
+            rx.call();
         } else if (index == 1) {
-            poller.disable(rx, noria::basic_pause_wait<Sync>());
-            device.touch();
-            rx.enable();
-            (void)poller.cycle();
+            rx.poller.disable(rx.instance, noria::basic_pause_wait<Sync>());
+            rx.device.touch();
+            rx.instance.enable();
+            (void)rx.poller.cycle();
         } else {
-            (void)noria::busy_poll(rx, 0, stopped_clock(), 1);
+            (void)noria::busy_poll(rx.instance, 0, stopped_clock(), 1);
         }
     }
-    void finish() { expect_served(poller, device); }
+    void finish() { rx.expect_served(); }
 
-    called_device<Sync> device;
-    model_poller<Sync> poller{one_a_turn};
-    noria::basic_poll_instance<Sync> rx{poller, device};
+    served_device<Sync> rx;
 };
 
 // Disabled, moved and enabled, it has left its poller for good, and that one may go.
@@ -375,19 +369,16 @@ struct polled_by_its_reader {
 
     void thread(unsigned index) {
         if (index == 0) {
-            device.bring();
-            rx.schedule();
+            rx.call();
         } else if (index == 1) {
-            (void)poller.cycle();
+            (void)rx.poller.cycle();
         } else {
-            (void)noria::busy_poll(rx, 0, stopped_clock(), 1);
+            (void)noria::busy_poll(rx.instance, 0, stopped_clock(), 1);
         }
     }
-    void finish() { expect_served(poller, device); }
+    void finish() { rx.expect_served(); }
 
-    called_device<Sync> device;
-    model_poller<Sync> poller{one_a_turn};
-    noria::basic_poll_instance<Sync> rx{poller, device};
+    served_device<Sync> rx;
 };
 
 // Something that a sleeper leaves for whoever wakes it.
@@ -441,8 +432,8 @@ struct shared_with_the_background {
 
     shared_with_the_background() {
         for (unsigned frame = 0; frame != 3; ++frame)
-            device.bring();
-        rx.schedule();
+            rx.device.bring();
+        rx.instance.schedule();
     }
     void thread(unsigned index) {
         if (index == 0) {
@@ -460,13 +451,12 @@ struct shared_with_the_background {
             last.schedule();
         }
     }
-    void finish() { expect_served(poller, device); }
+    void finish() { rx.expect_served(); }
 
     last_call end;
-    called_device<Sync> device;
-    model_poller<Sync> poller{one_a_turn};
-    noria::basic_poll_instance<Sync> rx{poller, device}, last{poller, end};
-    noria::basic_poll_background<model_poller<Sync>, Sync> shared{poller, 1};
+    served_device<Sync> rx;
+    noria::basic_poll_instance<Sync> last{rx.poller, end};
+    noria::basic_poll_background<model_poller<Sync>, Sync> shared{rx.poller, 1};
     noria::basic_poll_sleep<Sync, Sleep> sleep[2];
 };
 
@@ -476,9 +466,8 @@ struct passed_to_a_sleeper {
     static constexpr unsigned threads = 2;
 
     passed_to_a_sleeper() {
-        device.bring();
-        device.bring();
-        rx.schedule();
+        rx.device.bring();
+        rx.call();
     }
     void thread(unsigned index) {
         if (index == 0) {
@@ -505,15 +494,13 @@ struct passed_to_a_sleeper {
                         "and then it is woken, or was awake");
         while (shared.background().drives())
             (void)shared.background().cycle();
-        expect_served(poller, device);
+        rx.expect_served();
     }
 
-    called_device<Sync> device;
     bedside<Sync> beds[2];
     bool armed[2]{};
-    model_poller<Sync> poller{one_a_turn};
-    noria::basic_poll_instance<Sync> rx{poller, device};
-    noria::basic_poll_background<model_poller<Sync>, Sync> shared{poller, 1};
+    served_device<Sync> rx;
+    noria::basic_poll_background<model_poller<Sync>, Sync> shared{rx.poller, 1};
 };
 
 } // namespace bodies

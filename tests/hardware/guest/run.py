@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""Boots Debian's kernel in QEMU, with an emulated IOMMU and two cards on one cable, and runs vfio_guest in it.
+"""Boots Debian's kernel in QEMU, with an emulated IOMMU and four cards on two cables, and runs the script init in it.
 
-run.py CACHE VFIO_GUEST VFIO_BIND: the two programs are linked statically. The kernel and busybox come out of Debian's
-packages: they are downloaded into CACHE, once, and not installed. Ends with 77, as a skipped test does, when a part is
-not to be had.
+run.py CACHE PROGRAM...: the programs that init calls, linked statically; in the guest they are in /bin. The kernel and
+busybox come out of Debian's packages: they are downloaded into CACHE, once, and not installed. Ends with 77, as a
+skipped test does, when a part is not to be had.
 """
 
 import gzip
@@ -82,15 +82,15 @@ class Archive:
         self.bytes += b"\0" * (-len(self.bytes) % 4)
 
 
-def initramfs(kernel, busybox, guest, bind):
+def initramfs(kernel, busybox, programs):
     archive = Archive()
     for folder in ("bin", "dev", "proc", "sys", "modules"):
         archive.add(folder, 0o40755)
     archive.add("dev/console", 0o20600, device=(5, 1))
     archive.add("bin/busybox", 0o100755, (busybox / "busybox").read_bytes())
     archive.add("init", 0o100755, (pathlib.Path(__file__).parent / "init").read_bytes())
-    archive.add("bin/vfio_guest", 0o100755, guest.read_bytes())
-    archive.add("bin/vfio_bind", 0o100755, bind.read_bytes())
+    for program in programs:
+        archive.add(f"bin/{program.name}", 0o100755, program.read_bytes())
     for file in kernel.glob("*.ko"):
         archive.add(f"modules/{file.name}", 0o100644, file.read_bytes())
     archive.add("TRAILER!!!", 0)
@@ -98,21 +98,21 @@ def initramfs(kernel, busybox, guest, bind):
 
 
 def main():
-    cache, guest, bind = (pathlib.Path(word) for word in sys.argv[1:4])
+    cache, *programs = (pathlib.Path(word) for word in sys.argv[1:])
     if not shutil.which("qemu-system-x86_64"):
         skip("there is no qemu-system-x86_64 (Debian: qemu-system-x86)")
     kernel = unpacked(cache, "kernel", newest_kernel,
                       lambda file: "/boot/vmlinuz-" in file or pathlib.Path(file).name in MODULES)
     busybox = unpacked(cache, "busybox", lambda: "busybox-static", lambda file: file.endswith("/bin/busybox"))
-    initrd = cache / f"initramfs-{guest.parent.parent.name}"
-    initrd.write_bytes(initramfs(kernel, busybox, guest, bind))
+    initrd = cache / f"initramfs-{programs[0].parent.parent.name}"
+    initrd.write_bytes(initramfs(kernel, busybox, programs))
     command = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "512M", "-nodefaults",
                "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
                "-kernel", next(kernel.glob("vmlinuz-*")), "-initrd", initrd,
                "-append", "console=ttyS0 panic=-1 intel_iommu=on quiet",
                "-device", "intel-iommu,intremap=on"]
-    for slot in (2, 3):
-        command += ["-netdev", f"hubport,id=port{slot},hubid=0", "-device",
+    for slot, cable in ((2, 0), (3, 0), (4, 1), (5, 1)):
+        command += ["-netdev", f"hubport,id=port{slot},hubid={cable}", "-device",
                     f"e1000e,netdev=port{slot},addr={slot}.0,mac=52:54:00:12:34:0{slot},romfile="]
     try:
         ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -168,6 +169,9 @@ TEST(vfio, registers_and_configuration_are_the_card_s) {
         << "not bound";
     EXPECT_EQ(vfio::device::open(two.iommu, "0000:77:00.0").error().code, std::errc::no_such_device);
     EXPECT_EQ(two.cards[0]->vectors.open(6).code, std::errc::invalid_argument) << "it has five";
+    vfio::container empty = need(vfio::container::open());
+    errno = EACCES; // of something else, long ago
+    EXPECT_EQ(empty.device(addresses[0]).error().code, std::errc::no_such_device);
 }
 
 // Frames from the first card to the second and back, each waited for with its eventfd; a reset of both

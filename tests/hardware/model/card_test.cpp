@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "hardware/model/by_hand.hpp"
+#include "hardware/wait.hpp"
 
 #include <cstdint>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "hardware/model/threaded_card.hpp"
+#include "hardware/wait.hpp"
 
 #include <atomic>
 #include <cstddef>
