@@ -5,6 +5,7 @@
 
 #include "costs/harness.hpp"
 #include "noria/backend/null.hpp"
+#include "noria/backend/null_strides.hpp"
 #include "noria/memory/region.hpp"
 #include "noria/packet.hpp"
 #include "noria/poll/poller.hpp"
@@ -64,9 +65,8 @@ class path {
 
   public:
     template <class... FrameBytes>
-    explicit path(std::uint32_t descriptors, FrameBytes... frame_bytes)
-        : device_(std::make_unique<Device>(frame_bytes...)),
-          options_{.descriptors = descriptors, .packets = 512, .frame_bytes = 1514},
+    explicit path(const noria::rx_options& options, FrameBytes... frame_bytes)
+        : device_(std::make_unique<Device>(frame_bytes...)), options_(options),
           memory_(noria::region::map(
                       {.bytes = queue_type::region_bytes(options_), .best = noria::backing::plain_pages})
                       .value()),
@@ -86,14 +86,28 @@ class path {
 };
 
 // A device that net_null resembles has as few buffers as net_null has: those of one burst. Others have a
-// ring.
+// ring, or work buffers.
+constexpr noria::rx_options ring_of(std::uint32_t descriptors) {
+    return {.descriptors = descriptors, .packets = 512, .frame_bytes = 1514};
+}
 constexpr std::uint32_t short_ring = 64;
 constexpr std::uint32_t usual_ring = 1024;
+constexpr noria::rx_options work_buffers{
+    .packets = 512, .frame_bytes = 1514, .geometry = noria::lean_geometry};
 
 template <class Strategy, std::uint32_t Bytes, std::uint32_t Burst, class Stages = frees_each,
           std::uint32_t Descriptors = short_ring>
 std::uint64_t receive(std::uint64_t times) {
-    path<noria::backend::null, Strategy, Stages> rx(Descriptors, Bytes);
+    path<noria::backend::null, Strategy, Stages> rx(ring_of(Descriptors), Bytes);
+    return repeat(times, [&] {
+        if (rx.poll(Burst) != Burst)
+            __builtin_trap();
+    });
+}
+
+template <class Strategy, std::uint32_t Bytes, std::uint32_t Burst>
+std::uint64_t receive_strides(std::uint64_t times) {
+    path<noria::backend::null_strides, Strategy, frees_each> rx(work_buffers, Bytes);
     return repeat(times, [&] {
         if (rx.poll(Burst) != Burst)
             __builtin_trap();
@@ -103,7 +117,7 @@ std::uint64_t receive(std::uint64_t times) {
 // The same in a poller's turns.
 template <class Strategy, std::uint32_t Bytes, std::uint32_t Burst>
 std::uint64_t receive_polled(std::uint64_t times) {
-    path<noria::backend::null, Strategy, frees_each> rx(short_ring, Bytes);
+    path<noria::backend::null, Strategy, frees_each> rx(ring_of(short_ring), Bytes);
     noria::poller loop({.packets = Burst, .weight = Burst});
     noria::poll_instance instance(loop, rx);
     instance.schedule();
@@ -117,7 +131,7 @@ std::uint64_t receive_polled(std::uint64_t times) {
 
 template <class Strategy>
 std::uint64_t receive_nothing(std::uint64_t times) {
-    path<silent, Strategy, frees_each> rx(short_ring);
+    path<silent, Strategy, frees_each> rx(ring_of(short_ring));
     return repeat(times, [&] {
         if (rx.poll(32) != 0)
             __builtin_trap();
@@ -127,7 +141,7 @@ std::uint64_t receive_nothing(std::uint64_t times) {
 } // namespace
 
 void add_receive(std::vector<subject>& all) {
-    using noria::build_around, noria::per_packet;
+    using noria::build_around, noria::per_packet, noria::stride_around;
     const auto add = [&](const char* what, const char* name, const char* type, auto run,
                          unsigned objects = 32) {
         all.push_back({"poll", what, name, type, origin::noria, objects, false, false, run});
@@ -140,6 +154,8 @@ void add_receive(std::vector<subject>& all) {
     add("rx_32", "noria", "poll(32)", receive<per_packet, 64, 32>);
     add("rx_32", "burst in hand", "the same, all 32 freed at once", receive<per_packet, 64, 32, frees_burst>);
     add("rx_32", "half pages", "the same as the first, build_around", receive<build_around, 64, 32>);
+    add("rx_32", "strides", "the same in strides of work buffers, stride_around",
+        receive_strides<stride_around, 64, 32>);
     add("rx_32", "1024 buffers", "the same, with a usual ring",
         receive<per_packet, 64, 32, frees_each, usual_ring>);
     add("rx_32", "in a poller", "the same, each burst a cycle of one turn",
@@ -147,6 +163,7 @@ void add_receive(std::vector<subject>& all) {
     add("rx_32", "dropped early", "the same, no packet is built", receive<per_packet, 64, 32, drops_early>);
     add("rx_64", "noria", "poll(64)", receive<per_packet, 64, 64>, 64);
     add("rx_1500", "noria", "poll(32), 1500 bytes", receive<per_packet, 1500, 32>);
+    add("rx_1500", "strides", "the same, stride_around", receive_strides<stride_around, 1500, 32>);
     add("rx_copy_64", "noria", "poll(32), 64 bytes, copied (copy_all)", receive<copying, 64, 32>);
     add("rx_copy_64", "burst in hand", "the same, all 32 freed at once",
         receive<copying, 64, 32, frees_burst>);

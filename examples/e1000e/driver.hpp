@@ -105,8 +105,11 @@ class driver {
     [[nodiscard]] noria::error reset() noexcept {
         read_statistics();
         const noria::error failed = take_over();
-        // Reset or gone: it has nothing of ours any more, in both cases.
-        if (!in_reset(registers_)) {
+        // Reset or gone: it has nothing of ours any more, in both cases. One that did not answer once, and
+        // does now, may have begun no reset: the queues keep what they have.
+        const bool answers_again =
+            failed.code == std::errc::no_such_device && registers_.read32(reg::ctrl::at) != all_ones;
+        if (!in_reset(registers_) && !answers_again) {
             started_ = false;
             receive_.lost();
             transmit_.lost();

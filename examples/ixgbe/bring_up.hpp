@@ -19,7 +19,14 @@ struct card_setup {
     bool promiscuous = false;           // frames for others too
     bool all_multicast = false;
 };
-inline constexpr std::uint32_t longest_jumbo = 9728; // 9.5 KiB
+
+// Was this error the card's end? A register that has answered with all ones once may have been a bus that
+// hiccups, and then the card reads and writes our memory as before: only who gets them again is to believe
+// that it is gone.
+template <hardware::register_space Registers>
+[[nodiscard]] bool is_gone(const noria::error& failed, Registers& registers) noexcept {
+    return failed.code == std::errc::no_such_device && registers.read32(reg::ctrl::at) == all_ones;
+}
 
 template <hardware::register_space Registers, noria::clock_source Clock>
 class bring_up {

@@ -5,12 +5,15 @@
 #include <cstring>
 
 #include "ixgbe/registers.hpp"
+#include "noria/backend/transmit.hpp"
 
 // What lies in the rings: 16 bytes a descriptor, four little-endian words. The driver writes one, the card
 // reads it, and some time later the card writes its answer over it. Here are both languages, in the
 // "advanced" form (7.1.6 for receiving, 7.2.3.2.3 and 7.2.3.2.4 for sending).
 
 namespace ixgbe {
+
+inline constexpr std::uint32_t longest_jumbo = 9728; // bytes of the longest frame, CRC included: 9.5 KiB
 
 struct alignas(16) descriptor {
     std::uint32_t words[4];
@@ -21,10 +24,8 @@ struct alignas(16) descriptor {
 // A buffer for the packet, and one for its headers or 0. The second address lies over the status word, whose
 // bit 0 says "done": buffers begin at even addresses, so writing it takes that back.
 inline void write_receive(descriptor& to, std::uint64_t packet_iova, std::uint64_t header_iova) noexcept {
-    to.words[0] = static_cast<std::uint32_t>(packet_iova);
-    to.words[1] = static_cast<std::uint32_t>(packet_iova >> 32);
-    to.words[2] = static_cast<std::uint32_t>(header_iova);
-    to.words[3] = static_cast<std::uint32_t>(header_iova >> 32);
+    const std::uint64_t both[] = {packet_iova, header_iova};
+    std::memcpy(to.words, both, sizeof both);
 }
 
 // ---- Receive: what the card answers (7.1.6.2) ----
@@ -86,14 +87,34 @@ inline constexpr unsigned payload = 14;         // 31:14, of the whole packet
 
 inline constexpr std::uint32_t most_bytes = 16384; // of one descriptor
 inline constexpr std::uint32_t most_payload = (1u << 18) - 1;
+inline constexpr std::uint32_t shortest = 17;               // bytes of a packet; below, the card hangs
+inline constexpr std::uint32_t longest = longest_jumbo - 4; // without the CRC
 } // namespace tx
 
 inline void write_data(descriptor& to, std::uint64_t iova, std::uint32_t length, std::uint32_t command,
                        std::uint32_t options) noexcept {
     std::memcpy(to.words, &iova, sizeof iova);
-    to.words[2] = length | tx::type_data | tx::extended | tx::insert_crc | command;
+    to.words[2] = length + (tx::type_data | tx::extended | tx::insert_crc | command);
     to.words[3] = options;
 }
+
+// Writes packets in one piece that want nothing, one behind the other, and notes whose they are: see
+// noria::transmits_plain.
+struct plain_writer {
+    static constexpr std::uint32_t done =
+        std::uint32_t{noria::transmit_report::sent} | std::uint32_t{noria::transmit_report::memory_free};
+
+    descriptor* next;
+    noria::transmit_report* packet; // what is to be said of the next one when it is sent
+
+    [[nodiscard]] static bool takes(std::uint32_t bytes) noexcept {
+        return bytes - tx::shortest <= tx::longest - tx::shortest;
+    }
+    void put(std::uint64_t iova, std::uint32_t bytes, std::uint32_t id) noexcept {
+        write_data(*next++, iova, bytes, tx::end_of_packet, field(bytes, tx::payload));
+        *packet++ = {.id = id, .flags = done};
+    }
+};
 
 // ---- Transmit: context descriptors (7.2.3.2.3) ----
 

@@ -166,10 +166,11 @@ class driver {
     [[nodiscard]] const statistics& counts() const noexcept { return statistics_; }
 
   private:
-    // Reset or gone: the card has nothing of ours any more in both cases, and the queues hear of it.
+    // Reset or gone: the card has nothing of ours any more in both cases, and the queues hear of it. One that
+    // did not answer once, and does now, may have begun no reset: the queues keep what they have.
     [[nodiscard]] noria::error begin_anew() noexcept {
         const noria::error failed = take_over();
-        if (steps_.in_reset())
+        if (steps_.in_reset() || (failed.code == std::errc::no_such_device && !is_gone(failed, registers_)))
             return failed;
         for (std::uint32_t i = 0; i != queues(); ++i) {
             receive(i).lost();

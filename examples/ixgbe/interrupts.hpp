@@ -66,7 +66,7 @@ class interrupts {
     void set_interval(std::uint32_t vector, noria::nanoseconds least) noexcept {
         intervals_[vector] = least;
         const noria::nanoseconds most = reg::eitr::interval_mask >> 3;
-        noria::nanoseconds steps = (least + reg::eitr::interval_step - 1) / reg::eitr::interval_step;
+        noria::nanoseconds steps = least / reg::eitr::interval_step + (least % reg::eitr::interval_step != 0);
         steps = steps < most ? steps : most;
         registers_.write32(reg::eitr::at(vector),
                            field(static_cast<std::uint32_t>(steps), 3) | reg::eitr::keep_counter);

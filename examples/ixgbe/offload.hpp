@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 
 #include "ixgbe/descriptors.hpp"
 #include "noria/backend/transmit.hpp"
@@ -62,5 +64,28 @@ struct offload {
     made.possible = true;
     return made;
 }
+
+// The contexts that the card has of one queue. It remembers two.
+class known_contexts {
+  public:
+    struct place {
+        std::uint32_t index;
+        bool is_new; // the card has to be told
+    };
+    // Where that one is, or comes: in place of the one that was told longer ago.
+    [[nodiscard]] place place_of(const context& wanted) noexcept {
+        for (std::uint32_t i = 0; i != tx::contexts; ++i)
+            if (known_[i] == wanted)
+                return {i, false};
+        const std::uint32_t index = next_;
+        next_ = (index + 1) % tx::contexts;
+        known_[index] = wanted;
+        return {index, true};
+    }
+
+  private:
+    std::array<std::optional<context>, tx::contexts> known_;
+    std::uint32_t next_ = 0;
+};
 
 } // namespace ixgbe

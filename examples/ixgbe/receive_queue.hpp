@@ -6,6 +6,7 @@
 
 #include "hardware/dma_space.hpp"
 #include "hardware/wait.hpp"
+#include "ixgbe/bring_up.hpp"
 #include "ixgbe/receive_ring.hpp"
 #include "ixgbe/registers.hpp"
 #include "noria/backend/contract.hpp"
@@ -96,6 +97,11 @@ class receive_queue {
         for ([[maybe_unused]] const noria::buffer_post& post : posts)
             NORIA_EXPECTS(post.length >= announced_bytes(),
                           "the card writes as far as it was told at configure: no buffer is shorter");
+        if (ring_.splits())
+            for ([[maybe_unused]] const noria::buffer_post& post : posts)
+                NORIA_EXPECTS(post.iova % 2 == 0,
+                              "an odd address of a header buffer says that it is filled (DD): with "
+                              "header_split the geometry's headroom is even");
         const std::uint32_t before = ring_.tail();
         const std::uint32_t taken = ring_.give(posts);
         if (ring_.tail() != before)
@@ -117,7 +123,7 @@ class receive_queue {
     [[nodiscard]] noria::error stop() noexcept {
         if (state_ == life::off)
             return {};
-        const std::uint32_t control = registers_->read32(reg::rxdctl::at(queue_));
+        const std::uint32_t control = read_control();
         noria::error failed = hardware::gone();
         if (control != all_ones) {
             registers_->write32(reg::rxdctl::at(queue_), control & ~reg::rxdctl::enable);
@@ -127,7 +133,7 @@ class receive_queue {
         // Descriptors that it had fetched before may still be in use.
         if (!failed.code)
             hardware::let_pass(*clock_, 100 * hardware::microsecond);
-        if (failed.code == std::errc::timed_out)
+        if (failed.code && !is_gone(failed, *registers_))
             state_ = life::stuck;
         else
             lost();
@@ -150,7 +156,7 @@ class receive_queue {
                                      "are none before you start the queue again");
         ring_.begin_at_zero();
         program_ring();
-        const std::uint32_t control = registers_->read32(reg::rxdctl::at(queue_));
+        const std::uint32_t control = read_control();
         if (control == all_ones)
             return hardware::gone();
         registers_->write32(reg::rxdctl::at(queue_),
@@ -178,6 +184,11 @@ class receive_queue {
   private:
     static constexpr std::uint32_t most_descriptors = 8192; // more than that silicon does not like
 
+    // RXDCTL. All ones that come once are no dead card yet (see is_gone): then it is read again.
+    [[nodiscard]] std::uint32_t read_control() noexcept {
+        const std::uint32_t control = registers_->read32(reg::rxdctl::at(queue_));
+        return control != all_ones ? control : registers_->read32(reg::rxdctl::at(queue_));
+    }
     [[nodiscard]] noria::error await_enable(std::uint32_t wanted, const char* what) noexcept {
         return hardware::await(*registers_, reg::rxdctl::at(queue_), reg::rxdctl::enable, wanted, *clock_,
                                10 * hardware::millisecond, what);

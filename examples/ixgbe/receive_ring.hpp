@@ -34,9 +34,13 @@ class receive_ring {
             if (!memory)
                 return memory.error();
             std::unique_ptr<noria::buffer_post[]> buffers(new (std::nothrow) noria::buffer_post[descriptors]);
-            std::unique_ptr<noria::buffer_post[]> headers(new (std::nothrow) noria::buffer_post[descriptors]);
-            std::unique_ptr<noria::buffer_post[]> spares(new (std::nothrow) noria::buffer_post[descriptors]);
-            if (buffers == nullptr || headers == nullptr || spares == nullptr)
+            std::unique_ptr<noria::buffer_post[]> headers; // both only where headers are split
+            std::unique_ptr<noria::buffer_post[]> spares;
+            if (splits_) {
+                headers.reset(new (std::nothrow) noria::buffer_post[descriptors]);
+                spares.reset(new (std::nothrow) noria::buffer_post[descriptors]);
+            }
+            if (buffers == nullptr || (splits_ && (headers == nullptr || spares == nullptr)))
                 return noria::make_error(std::errc::not_enough_memory,
                                          "the system has no memory for the queue's bookkeeping");
             memory_ = *memory;
@@ -52,7 +56,8 @@ class receive_ring {
         ring_ = reinterpret_cast<descriptor*>(memory_.bytes.data());
         std::fill_n(ring_, size_, descriptor{});
         std::fill_n(buffers_.get(), size_, noria::buffer_post{});
-        std::fill_n(headers_.get(), size_, noria::buffer_post{});
+        if (splits_)
+            std::fill_n(headers_.get(), size_, noria::buffer_post{});
         return {};
     }
 
@@ -64,7 +69,8 @@ class receive_ring {
     // be filled in front.
     void begin_at_zero() noexcept {
         std::rotate(buffers_.get(), buffers_.get() + head_, buffers_.get() + size_);
-        std::rotate(headers_.get(), headers_.get() + head_, headers_.get() + size_);
+        if (splits_)
+            std::rotate(headers_.get(), headers_.get() + head_, headers_.get() + size_);
         tail_ = head_ <= tail_ ? tail_ - head_ : tail_ + size_ - head_;
         head_ = 0;
         for (std::uint32_t i = 0; i != tail_; ++i)
@@ -99,19 +105,23 @@ class receive_ring {
         return index + 1 == size_ ? 0 : index + 1;
     }
 
-    // A buffer for each descriptor.
-    [[nodiscard]] std::uint32_t give_each(std::span<const noria::buffer_post> posts) noexcept {
+    // A buffer for each descriptor. A call, so that it has the registers for itself.
+    [[nodiscard, gnu::noinline]] std::uint32_t give_each(std::span<const noria::buffer_post> posts) noexcept {
         const std::uint32_t room = (tail_ < head_ ? 0 : size_) + head_ - tail_ - 1;
         const std::uint32_t count = posts.size() < room ? static_cast<std::uint32_t>(posts.size()) : room;
-        descriptor* const ring = ring_;
-        noria::buffer_post* const buffers = buffers_.get();
-        std::uint32_t tail = tail_;
-        for (const noria::buffer_post& post : posts.first(count)) {
-            buffers[tail] = post;
-            write_receive(ring[tail], post.iova, 0);
-            tail = behind(tail);
+        for (std::uint32_t given = 0; given != count;) {
+            // As far as the ring's end in one go: within it nobody has to ask for that.
+            const std::uint32_t run = count - given < size_ - tail_ ? count - given : size_ - tail_;
+            const noria::buffer_post* from = posts.data() + given;
+            descriptor* to = ring_ + tail_;
+            noria::buffer_post* remembered = buffers_.get() + tail_;
+            for (const noria::buffer_post* const end = from + run; from != end; ++from) {
+                *remembered++ = *from;
+                write_receive(*to++, from->iova, 0);
+            }
+            given += run;
+            tail_ = tail_ + run == size_ ? 0 : tail_ + run;
         }
-        tail_ = tail;
         return count;
     }
     // Two for each, for headers first.
@@ -135,24 +145,38 @@ class receive_ring {
 
     // A completion for each descriptor.
     [[nodiscard]] std::uint32_t read_each(std::span<noria::completion> completions) noexcept {
-        const std::uint32_t posted = (tail_ < head_ ? size_ : 0) + tail_ - head_;
-        descriptor* const ring = ring_;
-        const noria::buffer_post* const buffers = buffers_.get();
-        std::uint32_t head = head_;
-        noria::completion* to = completions.data();
-        noria::completion* const end = to + (completions.size() < posted ? completions.size() : posted);
-        std::uint32_t last = frame_open_ ? 0 : rx::end_of_packet;
-        for (; to != end; ++to) {
-            const std::uint32_t status = status_of(ring[head]);
+        noria::completion* const first = completions.data();
+        noria::completion* to = first;
+        for (std::size_t left = completions.size(); left != 0 && head_ != tail_;) {
+            const std::uint32_t posted = (head_ < tail_ ? tail_ : size_) - head_; // up to the ring's end
+            const std::uint32_t run = left < posted ? static_cast<std::uint32_t>(left) : posted;
+            const std::uint32_t filled = read_run(to, run);
+            to += filled;
+            left -= filled;
+            head_ = head_ + filled == size_ ? 0 : head_ + filled;
+            if (filled != run)
+                break;
+        }
+        if (to != first)
+            frame_open_ = (to[-1].flags & noria::completion::end_of_packet) == 0;
+        return static_cast<std::uint32_t>(to - first);
+    }
+    // Of at most so many descriptors from head_ on, none of them behind the ring's end.
+    [[nodiscard]] std::uint32_t read_run(noria::completion* to, std::uint32_t most) const noexcept {
+        descriptor* from = ring_ + head_;
+        const noria::buffer_post* remembered = buffers_.get() + head_;
+        descriptor* const end = from + most;
+        for (; from != end; ++from, ++remembered, ++to) {
+            const std::uint32_t status = status_of(*from);
+            if (is_plain(status)) [[likely]] {
+                describe_plain(*to, *from, status, remembered->id);
+                continue;
+            }
             if ((status & rx::done) == 0)
                 break;
-            last = status;
-            describe(*to, ring[head], status, buffers[head].id);
-            head = behind(head);
+            describe(*to, *from, status, remembered->id);
         }
-        frame_open_ = (last & rx::end_of_packet) == 0;
-        head_ = head;
-        return static_cast<std::uint32_t>(to - completions.data());
+        return static_cast<std::uint32_t>(from - (ring_ + head_));
     }
     // Two for each whose headers were split off.
     [[nodiscard]] std::uint32_t read_twos(std::span<noria::completion> completions) noexcept {
@@ -189,21 +213,37 @@ class receive_ring {
         return hardware::read_from_device(from.words[2]);
     }
 
+    // Filled, the end of its frame, and with nothing to be said of tags and errors: most are, and one
+    // comparison tells.
+    [[nodiscard]] static bool is_plain(std::uint32_t status) noexcept {
+        constexpr std::uint32_t usual = rx::done | rx::end_of_packet;
+        constexpr std::uint32_t rare = rx::vlan | rx::damaged | rx::l4_error | rx::ip_error;
+        return (status & (usual | rare)) == usual;
+    }
     // What the descriptor says of the buffer for packets (7.1.6.2).
-    static void describe(noria::completion& to, const descriptor& from, std::uint32_t status,
-                         std::uint32_t id) noexcept {
-        to = {.id = id, .length = rx::length(from.words[3])};
-        if ((status & rx::end_of_packet) == 0) // all else is said in the last one
+    static void describe_plain(noria::completion& to, const descriptor& from, std::uint32_t status,
+                               std::uint32_t id) noexcept {
+        constexpr std::uint32_t end = noria::completion::end_of_packet;
+        constexpr std::uint32_t checked = end | noria::completion::checksum_ok;
+        to = {.id = id,
+              .length = rx::length(from.words[3]),
+              .hash = rx::hash_type(from.words[0]) != 0 ? from.words[1] : 0,
+              .flags = (status & rx::l4_checked) != 0 ? checked : end};
+    }
+    // The same of any that is filled.
+    [[gnu::noinline]] static void describe(noria::completion& to, const descriptor& from,
+                                           std::uint32_t status, std::uint32_t id) noexcept {
+        if ((status & rx::end_of_packet) == 0) { // all else is said in the last one
+            to = {.id = id, .length = rx::length(from.words[3])};
             return;
-        to.flags = noria::completion::end_of_packet;
-        if (rx::checksums_good(status))
-            to.flags |= noria::completion::checksum_ok;
-        if (rx::hash_type(from.words[0]) != 0)
-            to.hash = from.words[1];
-        if ((status & (rx::vlan | rx::damaged)) != 0) [[unlikely]] {
-            to.vlan = (status & rx::vlan) != 0 ? rx::tag(from.words[3]) : std::uint16_t{0};
-            to.flags |= (status & rx::damaged) != 0 ? std::uint32_t{noria::completion::error} : 0;
         }
+        describe_plain(to, from, status, id);
+        if (!rx::checksums_good(status))
+            to.flags &= ~std::uint32_t{noria::completion::checksum_ok};
+        if ((status & rx::vlan) != 0)
+            to.vlan = rx::tag(from.words[3]);
+        if ((status & rx::damaged) != 0)
+            to.flags |= noria::completion::error;
     }
 
     // Marks the frame as damaged that the stop has cut in two (see begin_at_zero).
@@ -229,8 +269,8 @@ class receive_ring {
     // What give and read need comes first.
     descriptor* ring_ = nullptr;
     std::unique_ptr<noria::buffer_post[]> buffers_; // that the descriptor of this number was given
-    std::unique_ptr<noria::buffer_post[]> headers_;
-    std::unique_ptr<noria::buffer_post[]> spares_; // for headers, with no descriptor
+    std::unique_ptr<noria::buffer_post[]> headers_; // the same; null where none are split
+    std::unique_ptr<noria::buffer_post[]> spares_;  // for headers, with no descriptor
     std::uint32_t spare_count_ = 0;
     std::uint32_t size_ = 0; // descriptors in the ring
     std::uint32_t head_ = 0; // the next to be read

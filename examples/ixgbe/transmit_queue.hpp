@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -89,12 +88,37 @@ class transmit_queue {
                 break;
             used = end + 1;
         }
-        if (tail_ != before) {
-            if (unmarked_ != 0)
-                ask_for_report();
-            registers_->doorbell32(doorbell_, tail_); // TDT: the card may send all before it
-        }
+        if (tail_ != before)
+            ring_plain();
         return used;
+    }
+
+    // The short way for packets in one piece that is neither too short nor too long, and that want nothing:
+    // descriptors behind each other, up to where something is to be looked at.
+    [[nodiscard]] std::uint32_t plain_room(std::uint32_t most) const noexcept {
+        if (state_ != life::on) [[unlikely]]
+            return 0;
+        return std::min({most, free(), packet_mask_ + 1 - (pushed_ - reported_), report_every - unmarked_,
+                         size_ - tail_, packet_mask_ + 1 - (pushed_ & packet_mask_)});
+    }
+    [[nodiscard]] plain_writer plain_places() noexcept {
+        return {ring_ + tail_, &packets_[pushed_ & packet_mask_]};
+    }
+    void commit_plain(const plain_writer& filled) noexcept {
+        const auto placed = static_cast<std::uint32_t>(filled.packet - &packets_[pushed_ & packet_mask_]);
+        if (placed == 0)
+            return;
+        last_ = tail_ + placed - 1;
+        tail_ = behind(last_);
+        pushed_ += placed;
+        unmarked_ += placed;
+        if (unmarked_ == report_every)
+            ask_for_report();
+    }
+    void ring_plain() noexcept {
+        if (unmarked_ != 0)
+            ask_for_report();
+        registers_->doorbell32(doorbell_, tail_); // TDT: the card may send all before it
     }
 
     // Reports what the card has sent. It says so of few packets, and means all before these.
@@ -121,15 +145,13 @@ class transmit_queue {
     [[nodiscard]] noria::error stop() noexcept {
         if (state_ == life::off)
             return {};
-        const auto drained = hardware::wait_until(*registers_, reg::tdh(queue_), all_ones, tail_, *clock_,
-                                                  10 * hardware::millisecond);
-        noria::error failed = hardware::gone();
-        if (drained != hardware::waited::gone) {
-            registers_->write32(reg::txdctl::at(queue_), reg::txdctl::flush); // and not enabled
-            failed = await_enable(0, "a transmit queue was expected to have stopped (TXDCTL.ENABLE) after "
-                                     "10 ms: reset the card");
-        }
-        if (failed.code == std::errc::timed_out)
+        static_cast<void>(hardware::wait_until(*registers_, reg::tdh(queue_), all_ones, tail_, *clock_,
+                                               10 * hardware::millisecond));
+        registers_->write32(reg::txdctl::at(queue_), reg::txdctl::flush); // and not enabled
+        const noria::error failed =
+            await_enable(0, "a transmit queue was expected to have stopped (TXDCTL.ENABLE) after 10 ms: "
+                            "reset the card");
+        if (failed.code && !is_gone(failed, *registers_))
             state_ = life::stuck;
         else
             lost();
@@ -146,7 +168,6 @@ class transmit_queue {
             return {};
         head_ = tail_ = 0;
         known_ = {};
-        next_context_ = 0;
         registers_->write32(reg::tdbal(queue_), static_cast<std::uint32_t>(memory_.iova));
         registers_->write32(reg::tdbah(queue_), static_cast<std::uint32_t>(memory_.iova >> 32));
         registers_->write32(reg::tdlen(queue_), size_ * static_cast<std::uint32_t>(sizeof(descriptor)));
@@ -173,8 +194,6 @@ class transmit_queue {
         for (; finished_ != pushed_; ++finished_)
             packets_[finished_ & packet_mask_].flags = never_sent;
         first_mark_ = last_mark_;
-        unmarked_ = 0;
-        head_ = tail_;
         state_ = life::off;
     }
 
@@ -185,10 +204,6 @@ class transmit_queue {
     static constexpr std::uint32_t most_packets = 4000;
     static constexpr std::uint32_t most_descriptors = 38; // of one packet
     static constexpr std::uint32_t report_every = 32;     // descriptors
-    static constexpr std::uint32_t shortest = 17;         // bytes; below, the card hangs
-    static constexpr std::uint32_t longest = longest_jumbo - 4;
-    static constexpr std::uint32_t done =
-        std::uint32_t{noria::transmit_report::sent} | std::uint32_t{noria::transmit_report::memory_free};
     static constexpr std::uint32_t never_sent =
         std::uint32_t{noria::transmit_report::error} | std::uint32_t{noria::transmit_report::memory_free};
 
@@ -205,37 +220,27 @@ class transmit_queue {
                                10 * hardware::millisecond, what);
     }
 
-    // Most packets are in one piece that is neither too short nor too long, and want nothing: the first of
-    // these posts that are such packets, as far as there is room. How many that were.
+    // The first of these posts that are plain packets, as far as there is room. How many that were.
     [[nodiscard, gnu::noinline]] std::uint32_t place_plain(transmit_posts posts) noexcept {
-        for (std::uint32_t used = 0;;) {
-            // As many as can be written without a look at anything but them.
-            const std::uint32_t to = pushed_ & packet_mask_;
-            const std::uint32_t together =
-                std::min({static_cast<std::uint32_t>(posts.size()) - used, free(),
-                          packet_mask_ + 1 - (pushed_ - reported_), report_every - unmarked_, size_ - tail_,
-                          packet_mask_ + 1 - to});
-            descriptor* next = ring_ + tail_;
-            noria::transmit_report* packet = &packets_[to];
-            for (const noria::transmit_post& post : posts.subspan(used, together)) {
-                if (post.flags != noria::transmit_post::end_of_packet ||
-                    post.length - shortest > longest - shortest)
+        const std::uint32_t before = pushed_;
+        while (!posts.empty()) {
+            const std::uint32_t room = plain_room(static_cast<std::uint32_t>(posts.size()));
+            if (room == 0)
+                break;
+            plain_writer to = plain_places();
+            std::uint32_t used = 0;
+            for (; used != room; ++used) {
+                const noria::transmit_post& post = posts[used];
+                if (post.flags != noria::transmit_post::end_of_packet || !to.takes(post.length))
                     break;
-                const std::uint32_t payload = field(post.length, tx::payload);
-                write_data(*next++, post.iova, post.length, tx::end_of_packet, payload);
-                *packet++ = {.id = post.id, .flags = done};
+                to.put(post.iova, post.length, post.id);
             }
-            const auto placed = static_cast<std::uint32_t>(packet - &packets_[to]);
-            if (placed == 0)
-                return used;
-            last_ = tail_ + placed - 1;
-            tail_ = behind(last_);
-            pushed_ += placed;
-            unmarked_ += placed;
-            used += placed;
-            if (unmarked_ == report_every)
-                ask_for_report();
+            commit_plain(to);
+            posts = posts.subspan(used);
+            if (used != room)
+                break;
         }
+        return pushed_ - before;
     }
 
     // One packet. False when the ring has no room for it now. What can never be sent is taken as well, and
@@ -250,11 +255,11 @@ class transmit_queue {
         const bool cut = with_context && (first.flags & noria::transmit_post::segment) != 0;
         const std::uint32_t on_wire =
             cut ? std::uint32_t{first.header_bytes} + first.segment_bytes : first.packet_bytes;
-        const bool padded = first.packet_bytes < shortest;
+        const bool padded = first.packet_bytes < tx::shortest;
         std::uint32_t wanted = (with_context ? 1u : 0u) + (padded ? 1u : 0u);
         for (const noria::transmit_post& piece : pieces)
             wanted += noria::divide_up(piece.length, tx::most_bytes);
-        if (!how.possible || on_wire > longest || wanted > std::min(most_descriptors, size_ - 1))
+        if (!how.possible || on_wire > tx::longest || wanted > std::min(most_descriptors, size_ - 1))
             [[unlikely]] {
             push(first.id, never_sent);
             // It is told of with the packets before it, at once where there are none.
@@ -271,7 +276,7 @@ class transmit_queue {
         if (with_context)
             how.options |= field(use_context(how.with), tx::context_index);
         if (padded)
-            how.options += field(shortest - first.packet_bytes, tx::payload);
+            how.options += field(tx::shortest - first.packet_bytes, tx::payload);
         for (const noria::transmit_post& piece : pieces)
             for (std::uint32_t at = 0; at != piece.length;) {
                 const std::uint32_t length = std::min(piece.length - at, tx::most_bytes);
@@ -279,9 +284,9 @@ class transmit_queue {
                 at += length;
             }
         if (padded)
-            write_data(next(), zeros_, shortest - first.packet_bytes, how.command, how.options);
+            write_data(next(), zeros_, tx::shortest - first.packet_bytes, how.command, how.options);
         ring_[last_].words[2] |= tx::end_of_packet;
-        push(first.id, done);
+        push(first.id, plain_writer::done);
         if (unmarked_ >= report_every)
             ask_for_report();
         return true;
@@ -289,14 +294,10 @@ class transmit_queue {
 
     // The number of a context like that: one that the card still knows, or the other one written anew.
     [[nodiscard]] std::uint32_t use_context(const context& wanted) noexcept {
-        for (std::uint32_t i = 0; i != tx::contexts; ++i)
-            if (known_[i].there && known_[i].what == wanted)
-                return i;
-        const std::uint32_t index = next_context_;
-        next_context_ = (index + 1) % tx::contexts;
-        known_[index] = {.there = true, .what = wanted};
-        write_context(next(), wanted, index);
-        return index;
+        const known_contexts::place where = known_.place_of(wanted);
+        if (where.is_new)
+            write_context(next(), wanted, where.index);
+        return where.index;
     }
 
     void ask_for_report() noexcept {
@@ -357,8 +358,6 @@ class transmit_queue {
         size_ = descriptors;
         ring_ = reinterpret_cast<descriptor*>(memory_.bytes.data());
         zeros_ = memory_.iova + room_ * sizeof(descriptor);
-        first_mark_ = last_mark_ = 0;
-        unmarked_ = 0;
         return {};
     }
 
@@ -379,13 +378,8 @@ class transmit_queue {
     std::uint32_t first_mark_ = 0; // these two as well
     std::uint32_t last_mark_ = 0;
     std::uint32_t doorbell_; // where TDT is
-    std::uint32_t next_context_ = 0;
     enum class life : std::uint8_t { off, on, stuck } state_ = life::off;
-    struct known_context {
-        bool there = false;
-        context what;
-    };
-    std::array<known_context, tx::contexts> known_; // to the card
+    known_contexts known_;
 
     Dma* dma_;
     Clock* clock_;

@@ -9,6 +9,7 @@
 #include "noria/backend/fault_dice.hpp"
 #include "noria/backend/loopback.hpp"
 #include "noria/backend/null.hpp"
+#include "noria/backend/null_strides.hpp"
 #include "noria/backend/replay.hpp"
 #include "noria/backend/transmit.hpp"
 #include "noria/backend/transmitter.hpp"

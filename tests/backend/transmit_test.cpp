@@ -40,6 +40,38 @@ static_assert(leaves<backend_without<part::none, true>> == 0, "a device's calls 
 static_assert(check_transmit<scripted_transmitter>());
 static_assert(!receive_backend<scripted_transmitter>, "neither half needs the other");
 
+// A short way for plain packets that lacks one part.
+enum class plain_part { none, room, places, takes, put, commit, ring };
+template <plain_part Without, bool Throws>
+struct plain_places_without {
+    bool takes(std::uint32_t) noexcept(!Throws)
+        requires(Without != plain_part::takes);
+    void put(std::uint64_t, std::uint32_t, std::uint32_t) noexcept(!Throws)
+        requires(Without != plain_part::put);
+};
+template <plain_part Without, bool Throws = false>
+struct short_way_without {
+    using places = plain_places_without<Without, Throws>;
+
+    std::uint32_t plain_room(std::uint32_t) noexcept(!Throws)
+        requires(Without != plain_part::room);
+    places plain_places() noexcept(!Throws)
+        requires(Without != plain_part::places);
+    void commit_plain(const places&) noexcept(!Throws)
+        requires(Without != plain_part::commit);
+    void ring_plain() noexcept(!Throws)
+        requires(Without != plain_part::ring);
+};
+static_assert(transmits_plain<short_way_without<plain_part::none>>);
+static_assert(!transmits_plain<short_way_without<plain_part::none, true>>);
+static_assert(!transmits_plain<short_way_without<plain_part::room>> &&
+              !transmits_plain<short_way_without<plain_part::places>> &&
+              !transmits_plain<short_way_without<plain_part::takes>> &&
+              !transmits_plain<short_way_without<plain_part::put>> &&
+              !transmits_plain<short_way_without<plain_part::commit>> &&
+              !transmits_plain<short_way_without<plain_part::ring>>);
+static_assert(!transmits_plain<scripted_transmitter>, "nobody needs it");
+
 static_assert(owned_descriptor<transmit_post> && owned_descriptor<transmit_report>);
 static_assert(sizeof(transmit_post) == 40 && sizeof(transmit_report) == 8);
 

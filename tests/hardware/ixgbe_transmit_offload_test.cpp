@@ -203,7 +203,7 @@ TEST_F(ixgbe_transmit, the_card_cuts_segments) {
         by_hand::store16(frame, by_hand::network_at(shape) + (ipv6 ? 4 : 2), 0);
         by_hand::store16(frame, l4 + 16, by_hand::folded(by_hand::pseudo_header(shape, frame, 0)));
         noria::packet_ptr sending = packet_of(frame, 120);
-        // The packet has no place for the size of segments: the post is written by hand.
+        // The post is written by hand here, and by tx_queue in ixgbe_segment_test.cpp.
         transmit_backend& queue = c.driver->transmit(0);
         noria::mapping dma = need(queue.attach(memory.memory()));
         std::vector<transmit_post> posts;

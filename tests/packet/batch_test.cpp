@@ -107,6 +107,17 @@ TEST(batch, frees_any_mixture) {
     EXPECT_GT(bare, 1000u);
 }
 
+// Views of a packet that went with others are as stale as those of one that went alone.
+TEST(batch, makes_another_epoch_of_each_it_frees) {
+    packet_fixture all({.packets = 1, .keep_heads = false});
+    packet* const place = all.make(0, 10).release();
+    const std::uint32_t epoch = place->epoch();
+    free_bulk(std::span(&place, 1), drop_reason::consumed);
+    const packet_ptr next = all.make(0, 10);
+    ASSERT_EQ(next.get(), place);
+    EXPECT_NE(next->epoch(), epoch);
+}
+
 TEST(batch_contract, is_watched) {
     if (!checked_mode)
         GTEST_SKIP() << "contracts are not checked in this build";

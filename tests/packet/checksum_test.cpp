@@ -8,6 +8,9 @@
 
 #include <gtest/gtest.h>
 
+#include "noria/packet/coalesce.hpp"
+#include "noria/packet/copy.hpp"
+#include "noria/packet/split.hpp"
 #include "support/packet_fixture.hpp"
 #include "support/random.hpp"
 
@@ -281,6 +284,121 @@ TEST(fill_checksum, changes_nothing_without_memory) {
         EXPECT_FALSE(fill_checksum(*each));
         EXPECT_EQ(packet_state(*each), before);
     }
+}
+
+TEST(set_segments, refuses_what_has_no_room_for_tcp) {
+    packet_fixture all;
+    const packet_ptr made = all.make(16, 100, {50});
+    const packet_state before(*made);
+    EXPECT_FALSE(set_segments(*made, 131, 1448));
+    EXPECT_FALSE(set_segments(*made, ~0u, 1448));
+    EXPECT_FALSE(set_segments(*made, 34, 0));
+    EXPECT_EQ(packet_state(*made), before);
+    EXPECT_TRUE(set_segments(*made, 130, 1));
+    EXPECT_EQ(made->info().segment_bytes(), 1);
+    EXPECT_EQ(made->info().checksum_start, 146);
+}
+
+TEST(set_segments, and_fill_checksum_makes_one_long_packet) {
+    packet_fixture all;
+    const packet_ptr cut = all.make(16, 100, {50});
+    const packet_ptr whole = all.make(16, 100, {50});
+    ASSERT_TRUE(set_segments(*cut, 34, 60));
+    ASSERT_TRUE(set_partial(*whole, 34, 16));
+    EXPECT_TRUE(fill_checksum(*cut));
+    EXPECT_TRUE(fill_checksum(*whole));
+    EXPECT_EQ(bytes_of(*cut), bytes_of(*whole));
+    EXPECT_EQ(cut->info().checksum_state, checksum_state::none);
+    EXPECT_EQ(cut->info().segment_bytes(), 0);
+}
+
+// Whatever is done to two packets, one that is to be cut and one that is not: the same comes of it, and the
+// size of the segments goes wherever the packet's partial checksum does.
+TEST(per_segment, goes_through_every_operation_as_partial_does) {
+    packet_fixture all({.packets = 64, .heads = {16, 16, 16}, .pages = 64});
+    const packet_pool::owner_section entered = all.packets().enter();
+    random_steps random;
+    constexpr std::uint16_t segment = 1448;
+    std::array<std::uint64_t, 11> done{};
+    std::array<std::uint64_t, 11> refused{};
+    const std::uint64_t rounds = random_steps::count(3'000, 300);
+    for (std::uint64_t round = 0; round != rounds && !HasFailure(); ++round) {
+        const std::uint32_t headroom = random.below(64), headlen = random.below(150),
+                            start = random.below(100);
+        const std::vector<std::uint32_t> lengths{30 + random.below(90), 1 + random.below(90)};
+        std::array<packet_ptr, 2> both{all.make(headroom, headlen, lengths),
+                                       all.make(headroom, headlen, lengths)};
+        const bool can = set_partial(*both[0], start, 16);
+        if (!set_segments(*both[1], start, segment)) // it wants all of a TCP header
+            continue;
+        ASSERT_TRUE(can);
+        for (int step = 0; step != 8; ++step) {
+            const auto what = random.below(static_cast<std::uint32_t>(done.size()));
+            const std::uint32_t n = random.below(random.one_in(4) ? both[0]->size() + 1 : 40);
+            std::array<bool, 2> did{};
+            for (std::size_t i = 0; i != 2; ++i) {
+                packet_ptr& each = both[i];
+                switch (what) {
+                case 0:
+                    did[i] = each->pull(n) != nullptr;
+                    break;
+                case 1:
+                    did[i] = each->push(std::vector<std::byte>(n)) != nullptr;
+                    break;
+                case 2:
+                    did[i] = trim(*each, n);
+                    break;
+                case 3:
+                    did[i] = each->expand_head(n, 0);
+                    break;
+                case 4:
+                    did[i] = n <= each->data_len() && pull_tail(*each, n);
+                    break;
+                case 5:
+                    did[i] = cow_head(*each, n);
+                    break;
+                case 6:
+                case 7:
+                case 8: {
+                    packet_ptr twin = what == 6 ? each->clone() : what == 7 ? copy(*each) : pcopy(*each, n);
+                    did[i] = static_cast<bool>(twin);
+                    if (twin)
+                        each = std::move(twin);
+                    break;
+                }
+                case 9: {
+                    const packet_ptr rest = all.packets().allocate(256);
+                    did[i] = split(*each, n, *rest);
+                    EXPECT_EQ(rest->info().is_partial(), false);
+                    break;
+                }
+                default: {
+                    packet_ptr other = all.packets().allocate(1);
+                    const std::uint32_t before = each->size();
+                    did[i] = shift(*other, *each, before) != 0 || try_coalesce(*other, each);
+                    if (did[i])
+                        each = std::move(other);
+                    EXPECT_EQ(each->size(), before) << "what is partial is appended to nothing";
+                    if (each->info().is_partial()) {
+                        packet_ptr more = all.make(0, 3);
+                        EXPECT_EQ(try_coalesce(*each, more), !each->head_shared());
+                    }
+                }
+                }
+            }
+            ASSERT_EQ(did[0], did[1]) << what;
+            (did[0] ? done : refused)[what] += 1;
+            EXPECT_EQ(bytes_of(*both[0]), bytes_of(*both[1]));
+            const packet_info& one = both[0]->info();
+            const packet_info& other = both[1]->info();
+            ASSERT_EQ(one.is_partial(), other.is_partial()) << what;
+            EXPECT_EQ(one.checksum_start, other.checksum_start) << what;
+            EXPECT_EQ(one.segment_bytes(), 0);
+            EXPECT_EQ(other.segment_bytes(), one.is_partial() ? segment : 0) << what;
+        }
+    }
+    for (std::size_t what = 0; what != done.size(); ++what)
+        EXPECT_GT(what == 10 ? refused[what] : done[what], 0u) << what;
 }
 
 #if NORIA_CONTRACT == 2

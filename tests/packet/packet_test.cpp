@@ -239,6 +239,37 @@ TEST(packet, copy_bits_believes_no_range_outside) {
     EXPECT_EQ(made->header_pointer(~0u - 2, to), nullptr) << "the sum would wrap";
 }
 
+// In place where the head has all of it, else a copy; the right bytes either way.
+TEST(packet, header_pointer_shows_the_bytes_wherever_they_are) {
+    packet_fixture all;
+    const packet_ptr made = all.make(16, 30, {10, 20});
+    for (std::uint32_t offset = 0; offset != 70; ++offset)
+        for (std::uint32_t length = 1; length != 70; ++length) {
+            std::vector<std::byte> scratch(length);
+            const std::byte* const shown = made->header_pointer(offset, scratch);
+            ASSERT_EQ(shown != nullptr, offset + length <= 60);
+            if (shown == nullptr)
+                continue;
+            ASSERT_EQ(shown, offset + length <= 30 ? made->data() + offset : scratch.data());
+            for (std::uint32_t i = 0; i != length; ++i)
+                ASSERT_EQ(shown[i], packet_fixture::byte_at(offset + i));
+        }
+}
+
+// Views tell by the epoch: one that was made of a packet must not pass for one of its successor.
+TEST(packet, a_descriptor_that_is_used_again_has_another_epoch) {
+    packet_fixture all({.keep_heads = false});
+    const packet_pool::owner_section entered = all.packets().enter();
+    const packet_ptr source = all.make(16, 100, {});
+    packet_ptr first = all.make(16, 100, {});
+    const packet* const place = first.get();
+    const std::uint32_t epoch = first->epoch();
+    first.free(drop_reason::consumed);
+    const packet_ptr twin = source->clone();
+    ASSERT_EQ(twin.get(), place);
+    EXPECT_NE(twin->epoch(), epoch);
+}
+
 TEST(packet, reserve_moves_only_what_is_empty) {
     packet_fixture all;
     const packet_ptr made = all.packets().allocate(200);
@@ -246,8 +277,16 @@ TEST(packet, reserve_moves_only_what_is_empty) {
     EXPECT_TRUE(made->reserve(56));
     EXPECT_EQ(made->headroom(), 56u);
     EXPECT_FALSE(made->reserve(201));
-    ASSERT_NE(made->put(1), nullptr);
-    EXPECT_FALSE(made->reserve(0));
+    EXPECT_EQ(made->tailroom(), 200u);
+    EXPECT_EQ(made->size(), 0u);
+    EXPECT_TRUE(made->reserve(199)) << "all but one";
+    EXPECT_TRUE(made->reserve(1)) << "all there is";
+    EXPECT_FALSE(made->reserve(1));
+    EXPECT_EQ(made->headroom(), 256u);
+    EXPECT_EQ(made->tailroom(), 0u);
+    const packet_ptr other = all.packets().allocate(200);
+    ASSERT_NE(other->put(1), nullptr);
+    EXPECT_FALSE(other->reserve(0));
 }
 
 #if NORIA_CONTRACT == 2
@@ -275,17 +314,3 @@ TEST(packet_death_test, gather_without_room_or_right) {
 #endif
 
 } // namespace
-
-// Views tell by the epoch: one that was made of a packet must not pass for one of its successor.
-TEST(packet, a_descriptor_that_is_used_again_has_another_epoch) {
-    packet_fixture all({.keep_heads = false});
-    const packet_pool::owner_section entered = all.packets().enter();
-    const packet_ptr source = all.make(16, 100, {});
-    packet_ptr first = all.make(16, 100, {});
-    const packet* const place = first.get();
-    const std::uint32_t epoch = first->epoch();
-    first.free(drop_reason::consumed);
-    const packet_ptr twin = source->clone();
-    ASSERT_EQ(twin.get(), place);
-    EXPECT_NE(twin->epoch(), epoch);
-}

@@ -63,15 +63,17 @@ TEST(attached_regions, remember_where_the_last_piece_lay) {
         ASSERT_FALSE(regions.attach(device, each.memory()).code);
     for (sending_memory& each : all) {
         const packet_ptr one = each.make(10), next = each.make(20);
-        EXPECT_EQ(regions.last().offset_of(one->data()) < regions.last().bytes(), &each == all.data());
+        EXPECT_EQ(regions.last().has(one->data()), &each == all.data());
         std::array<transmit_post, 1> posts{};
         ASSERT_EQ(regions.write_posts(*one, 1, posts), 1u);
-        const attached_regions::window& here = regions.last();
-        const std::size_t offset = here.offset_of(next->data());
-        ASSERT_LT(offset, here.bytes());
-        EXPECT_EQ(device.address_of(here.iova_at(offset), 20), next->data());
-        EXPECT_GE(here.offset_of(each.memory().bytes().data() - 1), here.bytes());
-        EXPECT_EQ(here.offset_of(each.memory().bytes().data() + here.bytes()), here.bytes());
+        const attached_regions::one_region here = regions.last();
+        ASSERT_TRUE(here.has(next->data()));
+        EXPECT_EQ(device.address_of(here.iova_of(next->data()), 20), next->data());
+        const std::span<std::byte> bytes = each.memory().bytes();
+        EXPECT_TRUE(here.has(bytes.data()));
+        EXPECT_FALSE(here.has(bytes.data() - 1));
+        EXPECT_TRUE(here.has(bytes.data() + bytes.size() - 1));
+        EXPECT_FALSE(here.has(bytes.data() + bytes.size()));
     }
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -334,6 +335,32 @@ TEST(head_plan, has_the_sizes_that_are_needed) {
     EXPECT_EQ(plan.sizes[0].heads, 160u);
     EXPECT_EQ(plan.sizes[1].bytes, 960u);
     EXPECT_EQ(plan.sizes[2].bytes, 0u);
+}
+
+// A copybreak beyond Ethernet has a size of its own, between that of most frames and that of the longest.
+TEST(build, plans_a_head_for_what_is_copied_and_some_for_the_longest) {
+    rx_options options{.packets = 32, .frame_bytes = 9018};
+    const std::uint32_t spare = options.geometry.headroom + options.geometry.tail_overhead;
+    const auto expect = [&](std::uint32_t copybreak,
+                            std::vector<std::pair<std::uint32_t, std::uint32_t>> wanted) {
+        options.geometry.copybreak = copybreak;
+        const head_plan plan = copy_short::heads(options);
+        wanted.resize(plan.sizes.size());
+        for (std::size_t i = 0; i != plan.sizes.size(); ++i) {
+            const std::uint32_t bytes =
+                wanted[i].first == 0 ? 0 : round_up(wanted[i].first + spare, std::uint32_t{cache_line});
+            EXPECT_EQ(plan.sizes[i].bytes, bytes) << copybreak << ", size " << i;
+            EXPECT_EQ(plan.sizes[i].heads, wanted[i].second) << copybreak << ", size " << i;
+        }
+    };
+    const std::uint32_t longest = 9018 + options.geometry.strides.stride_bytes;
+    expect(0, {{longest, 18}});
+    expect(128, {{128, 32}, {longest, 18}});
+    expect(256, {{256, 32}, {longest, 18}});
+    expect(1000, {{256, 32}, {1000, 32}, {longest, 18}});
+    expect(4096, {{256, 32}, {1536, 32}, {4096, 32}, {longest, 18}});
+    expect(9018, {{256, 32}, {1536, 32}, {longest, 32}});
+    expect(~0u, {{256, 32}, {1536, 32}, {longest, 32}});
 }
 
 } // namespace

@@ -75,6 +75,16 @@ TEST_F(fresh_buffers_of_four, a_buffer_that_a_packet_took_is_replaced) {
     taken.release();
 }
 
+TEST_F(fresh_buffers_of_four, what_is_posted_goes_home_with_its_supply) {
+    {
+        auto other = fresh_buffers::create(*pages, options);
+        ASSERT_TRUE(other);
+        other->refill(device, dma);
+        EXPECT_EQ(pages->in_flight(), 4u);
+    }
+    EXPECT_EQ(pages->in_flight(), 0u);
+}
+
 TEST_F(fresh_buffers_of_four, a_buffer_that_nobody_took_is_posted_again) {
     supply->refill(device, dma);
     ASSERT_EQ(supply->accept(filled(1), dma, gathered), accepted::piece);
@@ -218,6 +228,46 @@ TEST_F(fresh_buffers_of_many, a_frame_of_too_many_pieces_is_spoiled_and_its_buff
     supply->refill(device, dma);
     EXPECT_EQ(device.posted.size(), 64u) << "every buffer is posted again";
     supply->touch({.id = ~0u}, 256);
+}
+
+// Pages come a batch at a time: none stays behind between pool and device, however few may be posted, and
+// wherever a slot has its own.
+TEST(fresh_buffers, every_page_it_fetches_is_posted) {
+    constexpr rx_options of_64{.descriptors = 64, .packets = 64, .frame_bytes = 1514};
+    memory_block memory(128 * buffer_bytes);
+    auto pages = page_pool::create(memory.bytes(), buffer_bytes);
+    auto supply = fresh_buffers::create(*pages, of_64);
+    ASSERT_TRUE(pages && supply);
+    mapping dma(memory.bytes(), 0);
+    scripted_device<buffer_model::per_packet> device;
+    std::vector<page*> held;
+    const auto expect_all_posted = [&] {
+        EXPECT_EQ(pages->in_flight(), supply->posted_pages() + held.size());
+    };
+    supply->refill(device, dma, {.packets = 20});
+    EXPECT_EQ(device.posted.size(), 20u);
+    EXPECT_EQ(supply->posted_pages(), 20u);
+    expect_all_posted();
+    supply->refill(device, dma);
+    EXPECT_EQ(supply->posted_pages(), 52u) << "less than a batch is left";
+    expect_all_posted();
+    std::size_t next = 0;
+    for (const std::size_t taken : {16u, 0u, 15u, 1u, 5u}) { // of the sixteen that are filled
+        for (std::size_t n = 0; n != 16; ++n) {
+            frame gathered;
+            ASSERT_EQ(supply->accept({.id = device.posted[next++].id, .length = 60}, dma, gathered),
+                      accepted::piece);
+            if (n < taken)
+                held.push_back(&supply->take(gathered.pieces()[0]));
+            supply->settle(gathered);
+        }
+        supply->refill(device, dma);
+        EXPECT_EQ(supply->posted_pages(), 52u) << "less than a batch is left";
+        expect_all_posted();
+    }
+    EXPECT_EQ(device.posted.size(), 52u + 5 * 16);
+    for (page* each : held)
+        each->release();
 }
 
 } // namespace

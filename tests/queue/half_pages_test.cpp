@@ -44,7 +44,7 @@ TEST_F(half_pages_of_four, plans_a_page_for_each_half_that_can_be_held) {
               4u + 3 * 6);
     receive_geometry tight = linux_geometry;
     tight.tail_overhead = 2048 - 64;
-    EXPECT_FALSE(half_pages::create(*pages, {.geometry = tight}));
+    EXPECT_FALSE(half_pages::create(*pages, {.frame_bytes = 1, .geometry = tight}));
     tight.tail_overhead = 2048 - 65;
     EXPECT_TRUE(half_pages::create(*pages, {.frame_bytes = 17, .geometry = tight}));
     EXPECT_FALSE(half_pages::create(*pages, {.descriptors = 0}));
@@ -156,6 +156,16 @@ TEST_F(half_pages_of_four, a_page_is_wanted_only_where_the_other_half_is_held) {
     second->release();
 }
 
+TEST_F(half_pages_of_four, what_is_posted_goes_home_with_its_supply) {
+    {
+        auto other = half_pages::create(*pages, options);
+        ASSERT_TRUE(other);
+        other->refill(device, dma);
+        EXPECT_EQ(pages->in_flight(), 4u);
+    }
+    EXPECT_EQ(pages->in_flight(), 0u);
+}
+
 TEST_F(half_pages_of_four, a_half_that_nobody_took_is_posted_again) {
     supply->refill(device, dma);
     receive(0, false);
@@ -177,6 +187,27 @@ TEST_F(half_pages_of_four, what_cannot_be_is_refused_or_spoils) {
     EXPECT_EQ(gathered.why(), drop_reason::device_error);
     EXPECT_EQ(gathered.pieces()[1].length, 1664u);
     supply->settle(gathered);
+}
+
+// 18 completions without an end: one more than a frame can have pieces.
+TEST(half_pages, a_frame_of_too_many_pieces_is_spoiled_and_its_buffers_go_on) {
+    memory_block memory(32 * 4096);
+    auto pages = page_pool::create(memory.bytes(), 4096);
+    auto supply = half_pages::create(*pages, {.descriptors = 32, .packets = 1});
+    ASSERT_TRUE(pages && supply);
+    mapping dma(memory.bytes(), 0);
+    scripted_device<buffer_model::per_packet> device;
+    supply->refill(device, dma);
+    ASSERT_EQ(device.posted.size(), 32u);
+    frame gathered;
+    for (std::size_t i = 0; i != 32; ++i) {
+        EXPECT_EQ(supply->accept({.id = device.posted[i].id, .length = 9}, dma, gathered), accepted::piece);
+        EXPECT_EQ(gathered.spoiled(), i >= frame::most_pieces);
+    }
+    EXPECT_EQ(gathered.why(), drop_reason::packet_too_big);
+    supply->settle(gathered);
+    supply->refill(device, dma);
+    EXPECT_EQ(device.posted.size(), 64u) << "every buffer is posted again";
 }
 
 // The bias of a page is used up after 65534 packets and filled up without anybody noticing.

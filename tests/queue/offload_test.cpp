@@ -228,6 +228,124 @@ TEST_F(offload, a_tag_and_a_checksum) {
     EXPECT_TRUE(send(both, transmit_post::insert_checksum));
     EXPECT_EQ(device.first_posts.back().flags & everything, transmit_post::insert_checksum);
     EXPECT_EQ(device.first_posts.back().transport_header, 38u);
+    EXPECT_EQ(device.first_posts.back().network_header, 18u) << "behind the tag, though nobody said where";
+}
+
+// Ethernet, IPv4 and TCP as short as they come, in front of whatever memory.make has behind.
+void make_tcp(packet& made) {
+    constexpr std::array<unsigned, 12> front{0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6};
+    for (std::size_t i = 0; i != front.size(); ++i)
+        made.data()[12 + i] = static_cast<std::byte>(front[i]);
+    made.data()[46] = std::byte{0x50};
+}
+
+TEST_F(offload, segments_are_asked_of_a_device_that_cuts) {
+    for (const bool tagged : {false, true}) {
+        packet_ptr wants = memory.make(120, {500, 500});
+        make_tcp(*wants);
+        // [offloads]
+        ASSERT_TRUE(set_segments(*wants, 34, 300)); // TCP begins at 34: 300 bytes of payload a frame
+        wants->info().vlan = tagged ? 5 : 0;        // 0 is none
+        // [/offloads]
+        EXPECT_TRUE(send(wants, transmit_post::segment)); // which fills checksums in, and takes no tag
+        const transmit_post& asked = device.first_posts.back();
+        const std::uint16_t in_front = tagged ? 4 : 0;
+        EXPECT_EQ(asked.flags & everything, transmit_post::segment);
+        EXPECT_EQ(asked.flags & transmit_post::ipv6, 0u);
+        EXPECT_EQ(asked.network_header, 14 + in_front);
+        EXPECT_EQ(asked.transport_header, 34 + in_front);
+        EXPECT_EQ(asked.header_bytes, 54 + in_front);
+        EXPECT_EQ(asked.checksum_field, 16);
+        EXPECT_EQ(asked.segment_bytes, 300);
+        EXPECT_EQ(asked.packet_bytes, 1120u + in_front);
+        sent.reset();
+    }
+}
+
+// Each is dropped and told of by its reason, and what was sent before and behind it goes out.
+TEST_F(offload, what_cannot_be_cut_is_dropped) {
+    device.offers = everything;
+    sent.emplace(
+        std::move(tx_queue<offering_transmitter>::create(device, memory.memory(), {.retries = 3})).value());
+    std::uint64_t bad = 0;
+    const auto drops = [&](auto spoil) {
+        std::array<packet_ptr, 3> burst{memory.make(60), memory.make(120, {400}), memory.make(60)};
+        make_tcp(*burst[1]);
+        ASSERT_TRUE(set_segments(*burst[1], 34, 300));
+        spoil(*burst[1]);
+        EXPECT_EQ(sent->send(burst), 3u);
+        EXPECT_EQ(sent->drops().of(drop_reason::bad_gso), ++bad);
+        EXPECT_FALSE(sent->keeps()) << "no memory will make that right";
+        EXPECT_TRUE(sent->ledger().closes());
+    };
+    drops([](packet& one) { one.data()[23] = std::byte{17}; });     // UDP
+    drops([](packet& one) { one.data()[46] = std::byte{0x40}; });   // a short header of TCP
+    drops([](packet& one) { EXPECT_TRUE(one.cut(54)); });           // nothing to cut
+    drops([](packet& one) { EXPECT_TRUE(one.cut(52)); });           // not even headers
+    drops([](packet& one) { one.info().checksum = 0; });            // by hand, and wrong
+    drops([](packet& one) { one.info().checksum_start = 0; });      // so is this
+    drops([](packet& one) { one.info().checksum_start = 0xffff; }); // and this
+    drops([](packet& one) { one.set_network_header(16); });         // there is no IP there
+    drops([](packet& one) {
+        EXPECT_NE(one.push(std::uint32_t{0}), nullptr);
+        one.data()[13] = std::byte{1};
+        one.data()[14] = {};
+    });
+    EXPECT_EQ(device.packets_taken.size(), 2 * bad);
+    EXPECT_EQ(memory.packets.dropped(drop_reason::bad_gso), bad);
+}
+
+TEST_F(offload, a_device_that_does_not_cut_is_not_asked_to) {
+    packet_ptr wants = memory.make(120, {400});
+    make_tcp(*wants);
+    ASSERT_TRUE(set_segments(*wants, 34, 300));
+    EXPECT_TRUE(send(wants, everything & ~std::uint32_t{transmit_post::segment})) << "taken, and dropped";
+    EXPECT_EQ(sent->drops().of(drop_reason::gso_segment), 1u);
+    EXPECT_TRUE(device.packets_taken.empty());
+    EXPECT_TRUE(sent->ledger().closes());
+}
+
+// Its headers are to be written to, and are another's too: it waits, and then goes out.
+TEST_F(offload, what_is_to_be_cut_waits_for_memory_as_others_do) {
+    packet_ptr wants = memory.make(120, {400});
+    make_tcp(*wants);
+    ASSERT_TRUE(set_segments(*wants, 34, 300));
+    const packet_ptr twin = wants->clone();
+    std::vector<packet_ptr> all;
+    for (const std::uint32_t bytes : {8192u, 256u})
+        while (packet_ptr more = memory.packets.allocate(bytes))
+            all.push_back(std::move(more));
+    device.offers = everything;
+    sent.emplace(
+        std::move(tx_queue<offering_transmitter>::create(device, memory.memory(), {.retries = 9})).value());
+    EXPECT_TRUE(sent->send(wants));
+    EXPECT_TRUE(sent->keeps());
+    sent->complete(8);
+    EXPECT_TRUE(sent->keeps());
+    all.clear();
+    sent->complete(8);
+    EXPECT_FALSE(sent->keeps());
+    EXPECT_EQ(device.first_posts.at(0).segment_bytes, 300);
+    EXPECT_EQ(sent->drops().dropped(), 0u);
+    EXPECT_TRUE(sent->ledger().closes());
+}
+
+// A device that takes nothing for now: the packet is the caller's as before, and asks for the same again.
+TEST_F(offload, segments_that_were_not_taken_can_be_offered_again) {
+    packet_ptr wants = memory.make(120, {400});
+    make_tcp(*wants);
+    ASSERT_TRUE(set_segments(*wants, 34, 300));
+    device.offers = everything;
+    device.most_a_post = 0;
+    sent.emplace(std::move(tx_queue<offering_transmitter>::create(device, memory.memory())).value());
+    EXPECT_FALSE(sent->send(wants));
+    ASSERT_TRUE(wants);
+    EXPECT_EQ(wants->info().segment_bytes(), 300);
+    device.most_a_post = 1;
+    EXPECT_TRUE(sent->send(wants));
+    EXPECT_EQ(device.first_posts.size(), 2u);
+    EXPECT_EQ(device.first_posts[1].segment_bytes, 300);
+    EXPECT_EQ(device.first_posts[1].header_bytes, 54);
 }
 
 // The strong promise: dropped for want of memory, counted, nothing lost from the pools.

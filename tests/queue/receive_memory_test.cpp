@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -68,6 +69,28 @@ TEST(receive_memory, pins_what_packets_keep_from_the_device) {
     held->release();
     EXPECT_EQ(made.pinned_bytes(), 0u);
     EXPECT_EQ(made.oldest_pin_age(), 0u) << "what is posted is not pinned";
+}
+
+TEST(receive_memory, the_oldest_pin_counts_wherever_it_lies) {
+    using memory_type = receive_memory<fresh_buffers, wrap>;
+    constexpr rx_options options{.descriptors = 4, .packets = 4, .frame_bytes = 1514, .track_ages = true};
+    auto from = memory_for(memory_type::region_bytes(options));
+    ASSERT_TRUE(from);
+    memory_type made;
+    ASSERT_FALSE(made.cut(*from, options).code);
+    std::vector<page*> held;
+    for (const nanoseconds now : {50u, 10u, 30u}) {
+        made.pages->set_now(now);
+        held.push_back(made.pages->allocate());
+    }
+    made.pages->set_now(100);
+    EXPECT_EQ(made.oldest_pin_age(), 90u);
+    held[1]->release();
+    EXPECT_EQ(made.oldest_pin_age(), 70u);
+    held[2]->release();
+    EXPECT_EQ(made.oldest_pin_age(), 50u);
+    held[0]->release();
+    EXPECT_EQ(made.oldest_pin_age(), 0u);
 }
 
 // Who forwards frees behind the poll: with a section round that, nothing goes through a ring.

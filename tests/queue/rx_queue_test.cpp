@@ -3,20 +3,15 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstring>
-#include <deque>
-#include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "noria/backend/replay.hpp"
 #include "noria/queue/strategy.hpp"
-#include "noria/stats/published.hpp"
 #include "support/devices.hpp"
 #include "support/every_strategy.hpp"
 #include "support/hostile_device.hpp"
@@ -592,84 +587,5 @@ TEST(rx_queue_death_test, a_backend_that_counts_wrongly_is_stopped) {
     EXPECT_DEATH(static_cast<void>(queue->poll(8, [](packet_ptr) noexcept {})), "post says how many");
 }
 #endif
-
-// A card, a queue and a consumer that holds packets, each with its ledger, the first on a thread of its own;
-// and somebody who looks meanwhile.
-TEST(rx_queue, its_ledger_closes_at_every_look_and_with_that_of_the_card) {
-    using strategy = noria::per_packet_copybreak;
-    using card_type = noria::backend::loopback<strategy::supply::model>;
-    using queue_type = noria::rx_queue<card_type, strategy>;
-    const noria::rx_options options{.descriptors = 32, .packets = 24, .frame_bytes = 1514};
-    auto memory =
-        noria::region::map({.bytes = queue_type::region_bytes(options), .best = noria::backing::plain_pages});
-    card_type card({.error = 10});
-    auto queue = queue_type::create(card, *memory, options);
-    ASSERT_TRUE(queue);
-    noria::published<noria::loss_ledger> of_card, of_queue, of_consumer;
-    const std::uint64_t frames = random_steps::count(20'000, 2'000);
-    std::atomic<bool> sent{false};
-
-    std::thread wire([&] {
-        const std::vector<std::byte> frame(300);
-        for (std::uint64_t i = 0; i != frames; ++i) {
-            static_cast<void>(card.offer({.bytes = frame}));
-            noria::loss_ledger ledger; // what the card has is counted as delivered: it may be, any moment
-            ledger.offered = card.offered();
-            ledger.drop(noria::drop_reason::rx_missed, card.missed());
-            ledger.delivered = ledger.offered - ledger.dropped();
-            of_card.publish(ledger);
-            if (i % 1024 > 600) // before that, its FIFO overflows
-                card.step();
-            if (i % 16 == 0)
-                std::this_thread::yield();
-        }
-        while (card.fifo_waiting() != 0) {
-            card.step();
-            std::this_thread::yield();
-        }
-        sent.store(true, std::memory_order_release); // for the last look at the ring
-    });
-    std::thread host([&] {
-        noria::loss_ledger consumer;
-        std::deque<noria::packet_ptr> held;
-        for (bool last = false; !last || !held.empty();) {
-            last = sent.load(std::memory_order_acquire);
-            const std::uint32_t done = queue->poll(8, [&](noria::packet_ptr packet) noexcept {
-                const noria::loss_ledger now = queue->ledger();
-                EXPECT_TRUE(now.closes()) << "in the consumer: off by " << now.discrepancy();
-                ++consumer.offered;
-                held.push_back(std::move(packet));
-            });
-            last = last && done == 0;
-            for (; held.size() > (last ? 0u : 20u); held.pop_front()) {
-                held.front().free(noria::drop_reason::consumed);
-                ++consumer.delivered;
-            }
-            consumer.held = held.size();
-            of_queue.publish(queue->ledger());
-            of_consumer.publish(consumer);
-        }
-    });
-    noria::loss_ledger all;
-    std::uint64_t looks = 0;
-    do {
-        noria::loss_ledger by_consumer, by_queue, by_card;
-        while (!of_consumer.try_read(by_consumer)) {
-        }
-        while (!of_queue.try_read(by_queue)) {
-        }
-        while (!of_card.try_read(by_card)) {
-        }
-        EXPECT_TRUE(by_queue.closes()) << "off by " << by_queue.discrepancy();
-        all = joined(by_card, joined(by_queue, by_consumer));
-        EXPECT_TRUE(all.closes()) << "off by " << all.discrepancy() << " after " << looks << " looks";
-        ++looks;
-    } while (!testing::Test::HasFailure() && (all.offered != frames || all.held != 0));
-    wire.join();
-    host.join();
-    EXPECT_EQ(all.delivered + all.dropped(), frames);
-    EXPECT_GT(all.dropped(noria::drop_reason::rx_missed), 0u);
-    EXPECT_GT(all.dropped(noria::drop_reason::device_error), 0u);
-}
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -13,6 +14,8 @@
 #include <gtest/gtest.h>
 
 #include "noria/backend/replay.hpp"
+#include "noria/queue/strategy.hpp"
+#include "noria/stats/published.hpp"
 #include "support/every_strategy.hpp"
 #include "support/random.hpp"
 #include "support/receive.hpp"
@@ -130,6 +133,84 @@ TYPED_TEST(rx_queue_threads, the_device_may_run_on_its_own_thread) {
         EXPECT_EQ(queue->packets_out(), 0u);
         EXPECT_EQ(queue->pinned_bytes(), 0u);
     }
+}
+
+// A card, a queue and a consumer that holds packets, each with its ledger, the first on a thread of its own;
+// and somebody who looks meanwhile.
+TEST(rx_queue, its_ledger_closes_at_every_look_and_with_that_of_the_card) {
+    using strategy = per_packet_copybreak;
+    using card_type = backend::loopback<strategy::supply::model>;
+    using queue_type = rx_queue<card_type, strategy>;
+    const rx_options options{.descriptors = 32, .packets = 24, .frame_bytes = 1514};
+    auto memory = region::map({.bytes = queue_type::region_bytes(options), .best = backing::plain_pages});
+    card_type card({.error = 10});
+    auto queue = queue_type::create(card, *memory, options);
+    ASSERT_TRUE(queue);
+    published<loss_ledger> of_card, of_queue, of_consumer;
+    const std::uint64_t frames = random_steps::count(20'000, 2'000);
+    std::atomic<bool> sent{false};
+
+    std::thread wire([&] {
+        const std::vector<std::byte> frame(300);
+        for (std::uint64_t i = 0; i != frames; ++i) {
+            static_cast<void>(card.offer({.bytes = frame}));
+            loss_ledger ledger; // what the card has is counted as delivered: it may be, any moment
+            ledger.offered = card.offered();
+            ledger.drop(drop_reason::rx_missed, card.missed());
+            ledger.delivered = ledger.offered - ledger.dropped();
+            of_card.publish(ledger);
+            if (i % 1024 > 600) // before that, its FIFO overflows
+                card.step();
+            if (i % 16 == 0)
+                std::this_thread::yield();
+        }
+        while (card.fifo_waiting() != 0) {
+            card.step();
+            std::this_thread::yield();
+        }
+        sent.store(true, std::memory_order_release); // for the last look at the ring
+    });
+    std::thread host([&] {
+        loss_ledger consumer;
+        std::deque<packet_ptr> held;
+        for (bool last = false; !last || !held.empty();) {
+            last = sent.load(std::memory_order_acquire);
+            const std::uint32_t done = queue->poll(8, [&](packet_ptr packet) noexcept {
+                const loss_ledger now = queue->ledger();
+                EXPECT_TRUE(now.closes()) << "in the consumer: off by " << now.discrepancy();
+                ++consumer.offered;
+                held.push_back(std::move(packet));
+            });
+            last = last && done == 0;
+            for (; held.size() > (last ? 0u : 20u); held.pop_front()) {
+                held.front().free(drop_reason::consumed);
+                ++consumer.delivered;
+            }
+            consumer.held = held.size();
+            of_queue.publish(queue->ledger());
+            of_consumer.publish(consumer);
+        }
+    });
+    loss_ledger all;
+    std::uint64_t looks = 0;
+    do {
+        loss_ledger by_consumer, by_queue, by_card;
+        while (!of_consumer.try_read(by_consumer)) {
+        }
+        while (!of_queue.try_read(by_queue)) {
+        }
+        while (!of_card.try_read(by_card)) {
+        }
+        EXPECT_TRUE(by_queue.closes()) << "off by " << by_queue.discrepancy();
+        all = joined(by_card, joined(by_queue, by_consumer));
+        EXPECT_TRUE(all.closes()) << "off by " << all.discrepancy() << " after " << looks << " looks";
+        ++looks;
+    } while (!testing::Test::HasFailure() && (all.offered != frames || all.held != 0));
+    wire.join();
+    host.join();
+    EXPECT_EQ(all.delivered + all.dropped(), frames);
+    EXPECT_GT(all.dropped(drop_reason::rx_missed), 0u);
+    EXPECT_GT(all.dropped(drop_reason::device_error), 0u);
 }
 
 } // namespace

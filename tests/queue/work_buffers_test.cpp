@@ -9,6 +9,7 @@
 #include "noria/queue/strategy.hpp"
 #include "support/devices.hpp"
 #include "support/memory_block.hpp"
+#include "support/random.hpp"
 #include "support/receive.hpp"
 
 namespace {
@@ -95,6 +96,95 @@ TEST_F(two_work_buffers, a_frame_lies_on_every_page_it_touches) {
     ASSERT_EQ(accept(id, 6, 1, 0), accepted::piece);
     EXPECT_TRUE(gathered.pieces().empty()) << "an empty frame lies nowhere";
     EXPECT_FALSE(gathered.spoiled());
+}
+
+// The short way and the long one, each on a supply of its own that is told the same: what the short one takes
+// is what the other gathers, and what it does not take it has not touched.
+TEST(work_buffers, a_frame_on_one_page_needs_no_gathering) {
+    random_steps random;
+    for (const std::uint32_t tail_overhead : {0u, 100u}) {
+        for (const std::uint32_t page_bytes : {1024u, 2048u}) { // with two pages a work buffer, and with one
+            rx_options with = options;
+            with.geometry.page_bytes = page_bytes;
+            with.geometry.tail_overhead = tail_overhead;
+            struct half {
+                explicit half(const rx_options& from)
+                    : memory(std::size_t{9} * from.geometry.page_bytes),
+                      pages(page_pool::create(memory.bytes(), from.geometry.page_bytes)),
+                      supply(work_buffers::create(*pages, from)) {}
+                memory_block memory;
+                result<page_pool> pages;
+                result<work_buffers> supply;
+                mapping dma{memory.bytes(), 0};
+                scripted_device<buffer_model::striding> device;
+            } fast(with), slow(with);
+            std::uint64_t whole = 0, not_whole = 0;
+            std::uint32_t stride = 0;
+            const std::uint32_t pages_each = 2048 / page_bytes;
+            std::size_t buffer = 0;
+            for (std::uint64_t i = random_steps::count(4'000, 400); i != 0; --i) {
+                fast.supply->refill(fast.device, fast.dma);
+                slow.supply->refill(slow.device, slow.dma);
+                ASSERT_EQ(fast.device.posted.size(), slow.device.posted.size());
+                const std::uint32_t strides = 1 + random.below(8 - stride);
+                completion done{.id = fast.device.posted[buffer * pages_each].id,
+                                .offset = stride * 256,
+                                .length = random.below(256 * strides + 1),
+                                .strides = strides,
+                                .flags = completion::end_of_packet};
+                switch (random.below(16)) { // now and then one field of it is a lie
+                case 0:
+                    done.id += 1 + random.below(70'000);
+                    break;
+                case 1:
+                    done.offset += 256 * random.below(10);
+                    break;
+                case 2:
+                    done.strides = random.below(20);
+                    break;
+                case 3:
+                    done.length = random.below(3000);
+                    break;
+                default:
+                    break;
+                }
+                frame gathered, unused;
+                if (fast.supply->accept_whole(done, fast.dma)) {
+                    ++whole;
+                    ASSERT_EQ(slow.supply->accept(done, slow.dma, gathered), accepted::piece);
+                    ASSERT_FALSE(gathered.spoiled());
+                    ASSERT_EQ(gathered.pieces().size(), 1u);
+                    const piece& one = fast.supply->piece_of(done);
+                    const piece& other = gathered.pieces()[0];
+                    EXPECT_EQ(one.data() - fast.memory.bytes().data(),
+                              other.data() - slow.memory.bytes().data());
+                    EXPECT_EQ(one.length, other.length);
+                    EXPECT_EQ(one.headroom, other.headroom);
+                    EXPECT_EQ(one.room, other.room);
+                    EXPECT_EQ(one.truesize, other.truesize);
+                    EXPECT_EQ(one.slot, other.slot);
+                    EXPECT_EQ(one.number, other.number);
+                } else {
+                    const accepted what = slow.supply->accept(done, slow.dma, gathered);
+                    ASSERT_EQ(fast.supply->accept(done, fast.dma, unused), what);
+                    ASSERT_TRUE(what == accepted::refused || gathered.spoiled() || done.length == 0 ||
+                                gathered.pieces().size() > 1);
+                    if (what == accepted::refused)
+                        continue;
+                    ++not_whole;
+                }
+                EXPECT_EQ(fast.dma.counters().bytes_for_cpu, slow.dma.counters().bytes_for_cpu);
+                EXPECT_EQ(fast.supply->posted_pages(), slow.supply->posted_pages());
+                stride += done.strides;
+                if (stride == 8) {
+                    stride = 0;
+                    ++buffer;
+                }
+            }
+            EXPECT_GT(whole, 50u);
+            EXPECT_GT(not_whole, 5u);
+        }
+    }
 }
 
 // As with buffers and halves: what the geometry keeps free behind a frame is not room of the packet.

@@ -26,7 +26,11 @@ struct transmit_post {
         insert_vlan = 1u << 1,     // a tag with `vlan` goes in behind the addresses
         insert_checksum = 1u << 2, // the sum of all from `transport_header` on, and of what is in the field
                                    // already, goes into the field at `checksum_field` behind there
-        segment = 1u << 3, // it is cut into frames of `segment_bytes` payload each, headers before all
+        segment = 1u << 3, // it is TCP, and is cut into frames of `segment_bytes` payload each, the last with
+                           // what remains. Before each go the first `header_bytes`, with lengths, checksums,
+                           // sequence number and IPv4 identification of its own; FIN and PSH only in the
+                           // last, CWR only in the first. The packet's own IP length is 0, its IPv4 checksum
+                           // too, and in TCP's field is the sum of the pseudo-header without a length
         ipv6 = 1u << 4     // what the header at `network_header` is; else IPv4
     };
     static constexpr std::uint32_t all_offloads =
@@ -43,8 +47,8 @@ struct transmit_post {
     std::uint16_t network_header = 0;
     std::uint16_t transport_header = 0;
     std::uint16_t checksum_field = 0; // from transport_header: 16 is TCP's, 6 is UDP's
-    std::uint16_t header_bytes = 0;   // segment: what goes before each payload
-    std::uint16_t segment_bytes = 0;
+    std::uint16_t header_bytes = 0;   // segment: Ethernet's, tags, IP's and TCP's
+    std::uint16_t segment_bytes = 0;  // segment: not 0
 };
 
 // What became of a packet. That it was sent and that its memory is free are two things: a device that copies
@@ -104,6 +108,29 @@ concept reports_sent = requires(Backend& backend, std::span<transmit_report> rep
 template <class Backend>
 concept transmit_backend =
     attaches<Backend> && configures_transmit<Backend> && transmits<Backend> && reports_sent<Backend>;
+
+// A shorter way that a backend may have beside transmit(), for what most packets are: in one piece, and with
+// nothing to be done. They go where the device reads them, and no post is written. Requires:
+//
+//   plain_room(most)      for how many packets there are places now, of so many: perhaps fewer, or 0
+//   plain_places()        these places: a value with takes(bytes), whether a packet as long as that may go
+//   this
+//                         way, never so of 0; and put(iova, bytes, id), called for what it takes, as often
+//                         as there is room at most
+//   commit_plain(places)  what was put there has been taken, as by transmit()
+//   ring_plain()          the doorbell for all that was committed: nothing but these four is called before
+//
+// All noexcept, and without checks of their own: the queue keeps to this.
+template <class Backend>
+concept transmits_plain = requires(Backend& backend, std::uint32_t number, std::uint64_t iova,
+                                   decltype(backend.plain_places()) places) {
+    { backend.plain_room(number) } noexcept -> std::same_as<std::uint32_t>;
+    { backend.plain_places() } noexcept;
+    { places.takes(number) } noexcept -> std::same_as<bool>;
+    { places.put(iova, number, number) } noexcept;
+    { backend.commit_plain(places) } noexcept;
+    { backend.ring_plain() } noexcept;
+};
 
 // For the author of a backend, as check_backend: put `static_assert(noria::check_transmit<my_nic>());` behind
 // it.

@@ -29,7 +29,9 @@ struct transmit_faults {
 };
 
 // The sending half of a network card in software. As the receiving one it has two sides, one thread each or
-// one for both, and no thread of its own. The queue's: configure, transmit, reap_sent. The wire's: step.
+// one for both, and no thread of its own. The queue's: configure, transmit, reap_sent. The wire's: step. It
+// sends what it is given, and offers no offload: checksums and tags a tx_queue fills in, and what is to be
+// cut into segments it drops as gso_segment.
 class transmitter {
   public:
     static constexpr std::uint32_t most_pieces = 18;

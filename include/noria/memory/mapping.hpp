@@ -58,7 +58,7 @@ class mapping {
     }
 
     // A strategy that maps a buffer for one packet only says so here.
-    void map_buffer() noexcept { ++counters_.maps; }
+    void map_buffer(std::uint64_t times = 1) noexcept { counters_.maps += times; }
     void unmap_buffer() noexcept { ++counters_.unmaps; }
 
     [[nodiscard]] const dma_counters& counters() const noexcept { return counters_; }

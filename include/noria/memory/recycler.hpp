@@ -45,6 +45,7 @@ class basic_recycler {
         // forwarded from where it was just put, and takes more than twice the time.
         stack_ = static_cast<T**>(::operator new[](sizeof(T*) * (objects == 0 ? 1 : std::size_t{objects}),
                                                    std::align_val_t{cache_line}, std::nothrow));
+        top_ = stack_;
         return stack_ != nullptr && returned_.reserve(objects);
     }
 
@@ -75,14 +76,14 @@ class basic_recycler {
 
     // The owner. Null when dry.
     [[nodiscard]] T* take() noexcept {
-        if (on_stack_ == 0 && collect() == 0)
+        if (top_ == stack_ && collect() == 0)
             return nullptr;
         return &take_cached();
     }
 
     // The owner. As many as there are, up to all that `to` has room for; says how many.
     [[nodiscard]] std::uint32_t take(std::span<T*> to) noexcept {
-        if (on_stack_ < to.size())
+        if (on_stack() < to.size())
             collect();
         return take_cached(to);
     }
@@ -117,7 +118,7 @@ class basic_recycler {
 
     // The owner, piece by piece: what is on the stack, and moving the returns there, or handing each to
     // `to(object)` instead (says how many).
-    [[nodiscard]] std::span<T* const> cached() const noexcept { return {stack_, on_stack_}; }
+    [[nodiscard]] std::span<T* const> cached() const noexcept { return {stack_, on_stack()}; }
     std::uint32_t collect() noexcept { return collect(push()); }
     template <class To>
     std::uint32_t collect(To&& to) noexcept {
@@ -127,32 +128,32 @@ class basic_recycler {
     // There is one.
     [[nodiscard]] T& take_cached() noexcept {
         expect_owner();
-        return *stack_[--on_stack_];
+        return **--top_;
     }
     // Plain loops here and below: for a copy of a length it does not know g++ takes `rep movs`, which costs
     // more than the burst. `to` is no part of the stack.
     [[nodiscard]] std::uint32_t take_cached(std::span<T*> to) noexcept {
         expect_owner();
-        if (to.size() > on_stack_) [[unlikely]]
-            to = to.first(on_stack_);
-        on_stack_ -= static_cast<std::uint32_t>(to.size());
+        if (to.size() > on_stack()) [[unlikely]]
+            to = to.first(on_stack());
+        top_ -= to.size();
         T** __restrict const out = to.data();
-        T* const* __restrict const from = stack_ + on_stack_;
+        T* const* __restrict const from = top_;
         for (std::size_t i = 0; i != to.size(); ++i)
             out[i] = from[i];
         return static_cast<std::uint32_t>(to.size());
     }
     void give_cached(T& object) noexcept {
         expect_owner();
-        stack_[on_stack_++] = &object;
+        *top_++ = &object;
     }
     void give_cached(std::span<T* const> objects) noexcept {
         expect_owner();
-        T** __restrict const to = stack_ + on_stack_;
+        T** __restrict const to = top_;
         T* const* __restrict const from = objects.data();
         for (std::size_t i = 0; i != objects.size(); ++i)
             to[i] = from[i];
-        on_stack_ += static_cast<std::uint32_t>(objects.size());
+        top_ += objects.size();
     }
 
     // In checked mode only: the owner and nobody else calls this. Who takes from a pool outside all sections
@@ -173,7 +174,7 @@ class basic_recycler {
     // well.
     [[nodiscard]] std::uint32_t home() noexcept {
         collect();
-        return on_stack_;
+        return static_cast<std::uint32_t>(on_stack());
     }
 
     // Set-up: the owner, once, outside all sections, instead of anything else from here on but cached(),
@@ -196,6 +197,8 @@ class basic_recycler {
     }
 
   private:
+    [[nodiscard]] std::size_t on_stack() const noexcept { return static_cast<std::size_t>(top_ - stack_); }
+
     [[nodiscard]] auto push() noexcept {
         return [this](T& object) noexcept { give_cached(object); };
     }
@@ -209,7 +212,7 @@ class basic_recycler {
     }
 
     T** stack_ = nullptr;
-    std::uint32_t on_stack_ = 0;
+    T** top_ = nullptr;                             // behind the last one on it
     alignas(thread_gap) owner_word owner_{nullptr}; // every giver reads it: not beside what the owner writes
     typename Sync::template atomic<std::uint32_t> out_{0};
     basic_return_ring<T, Sync> returned_;

@@ -94,7 +94,8 @@ class basic_stride_pool {
     }
 
     basic_stride_pool(basic_stride_pool&& other) noexcept
-        : pages_(other.pages_), geometry_(other.geometry_), pages_each_(other.pages_each_),
+        : pages_(other.pages_), geometry_(other.geometry_), work_buffer_bytes_(other.work_buffer_bytes_),
+          stride_shift_(other.stride_shift_), page_shift_(other.page_shift_), pages_each_(other.pages_each_),
           count_(other.count_), idle_count_(other.idle_count_), oldest_idle_(other.oldest_idle_),
           newest_idle_(other.newest_idle_), buffers_(std::exchange(other.buffers_, nullptr)),
           places_(std::exchange(other.places_, nullptr)), idle_(std::exchange(other.idle_, nullptr)) {}
@@ -122,7 +123,7 @@ class basic_stride_pool {
         settle(number);
         if (!find_pages(number)) { // what the other idle buffers still have may be all there is
             for (std::uint32_t i = 0; i != count_; ++i)
-                if (!buffers_[i].posted && i != (in_use & number_mask))
+                if (buffers_[i].idle() && i != (in_use & number_mask))
                     settle(i);
             if (!find_pages(number))
                 return none;
@@ -131,8 +132,7 @@ class basic_stride_pool {
         --idle_count_;
         work_buffer& ready = buffers_[number];
         ready.id = number | ((ready.id + (1u << number_bits)) & ~number_mask);
-        ready.used = 0;
-        ready.posted = true;
+        ready.unused = work_buffer_bytes_;
         return ready.id;
     }
 
@@ -148,13 +148,12 @@ class basic_stride_pool {
         if (number >= count_)
             return stride_use::refused;
         work_buffer& buffer = buffers_[number];
-        if (!buffer.posted || buffer.id != id || offset != buffer.used * geometry_.stride_bytes ||
-            strides == 0 || strides > geometry_.strides - buffer.used)
+        if (buffer.id != id || offset + buffer.unused != work_buffer_bytes_ || strides == 0 ||
+            strides > buffer.unused >> stride_shift_)
             return stride_use::refused;
-        buffer.used += strides;
-        if (buffer.used != geometry_.strides)
+        buffer.unused -= strides << stride_shift_;
+        if (!buffer.idle())
             return stride_use::more;
-        buffer.posted = false;
         idle_[newest_idle_] = number;
         newest_idle_ = next(newest_idle_);
         ++idle_count_;
@@ -165,18 +164,27 @@ class basic_stride_pool {
     // work buffer lies on. False, and no call, when that is not inside the buffer.
     template <class Visit>
     bool walk(std::uint32_t offset, std::uint32_t length, Visit&& visit) const noexcept {
-        if (offset > geometry_.work_buffer_bytes() || length > geometry_.work_buffer_bytes() - offset)
+        if (offset > work_buffer_bytes_ || length > work_buffer_bytes_ - offset)
             return false;
-        const std::uint32_t page_bytes = pages_->page_bytes();
-        std::uint32_t n = offset / page_bytes;
-        std::uint32_t within = offset % page_bytes;
-        while (length != 0) {
-            const std::uint32_t here = length < page_bytes - within ? length : page_bytes - within;
-            visit(n++, within, here);
+        for (place_in_page at = place_of_byte(offset); length != 0;) {
+            const std::uint32_t here = length < at.left ? length : at.left;
+            visit(at.page, at.offset, here);
             length -= here;
-            within = 0;
+            at = {at.page + 1, 0, page_bytes()};
         }
         return true;
+    }
+
+    // Which page of a work buffer its byte `offset` is on, where there, and how many bytes of the page are
+    // left from it on. Three instructions: pages, as strides, are powers of two.
+    struct place_in_page {
+        std::uint32_t page;
+        std::uint32_t offset; // bytes
+        std::uint32_t left;   // bytes
+    };
+    [[nodiscard]] place_in_page place_of_byte(std::uint32_t offset) const noexcept {
+        const std::uint32_t within = offset & (page_bytes() - 1);
+        return {offset >> page_shift_, within, page_bytes() - within};
     }
 
     // Page `n` of a prepared work buffer.
@@ -187,10 +195,10 @@ class basic_stride_pool {
     // Where byte `offset` of a prepared work buffer is, or null for what is none.
     [[nodiscard]] const std::byte* look(std::uint32_t id, std::uint64_t offset) const noexcept {
         const std::uint32_t number = id & number_mask;
-        if (number >= count_ || !buffers_[number].posted || offset >= geometry_.work_buffer_bytes())
+        if (number >= count_ || buffers_[number].idle() || offset >= work_buffer_bytes_)
             return nullptr;
-        const std::uint32_t page_bytes = pages_->page_bytes();
-        return page_at(id, static_cast<std::uint32_t>(offset) / page_bytes).data() + offset % page_bytes;
+        const place_in_page at = place_of_byte(static_cast<std::uint32_t>(offset));
+        return page_at(id, at.page).data() + at.offset;
     }
 
     // A reference to that page for a packet to keep. No atomic. Strides are used once, so there are always
@@ -231,6 +239,9 @@ class basic_stride_pool {
     }
 
     [[nodiscard]] const stride_geometry& geometry() const noexcept { return geometry_; }
+    [[nodiscard]] std::uint64_t bytes_of(std::uint32_t strides) const noexcept {
+        return std::uint64_t{strides} << stride_shift_;
+    }
     [[nodiscard]] std::uint32_t pages_each() const noexcept { return pages_each_; } // under one work buffer
     [[nodiscard]] std::uint32_t work_buffers() const noexcept { return count_; }
 
@@ -239,9 +250,9 @@ class basic_stride_pool {
     static constexpr std::uint32_t number_mask = (1u << number_bits) - 1;
 
     struct work_buffer {
-        std::uint32_t id = 0;   // its number, and above it how often it was prepared
-        std::uint32_t used = 0; // strides
-        bool posted = false;
+        std::uint32_t id = 0;     // its number, and above it how often it was prepared
+        std::uint32_t unused = 0; // bytes, those at its end
+        [[nodiscard]] bool idle() const noexcept { return unused == 0; }
     };
     struct place {
         page_type* under = nullptr;
@@ -250,17 +261,18 @@ class basic_stride_pool {
 
     basic_stride_pool(basic_page_pool<Sync>& pages, stride_geometry geometry,
                       std::uint32_t work_buffers) noexcept
-        : pages_(&pages), geometry_(geometry), pages_each_(geometry.work_buffer_bytes() / pages.page_bytes()),
-          count_(work_buffers) {}
+        : pages_(&pages), geometry_(geometry), work_buffer_bytes_(geometry.work_buffer_bytes()),
+          stride_shift_(log2_exact(geometry.stride_bytes)), page_shift_(log2_exact(pages.page_bytes())),
+          pages_each_(work_buffer_bytes_ >> page_shift_), count_(work_buffers) {}
+
+    [[nodiscard]] std::uint32_t page_bytes() const noexcept { return 1u << page_shift_; }
 
     [[nodiscard]] std::uint32_t next(std::uint32_t at) const noexcept {
         return at + 1 == count_ ? 0 : at + 1;
     }
 
     // One more than a page has strides: our own reference stays until the page is settled.
-    [[nodiscard]] std::uint32_t bias() const noexcept {
-        return pages_->page_bytes() / geometry_.stride_bytes + 1;
-    }
+    [[nodiscard]] std::uint32_t bias() const noexcept { return (page_bytes() >> stride_shift_) + 1; }
 
     [[nodiscard]] bool held(const place& of) const noexcept {
         return of.under->references() != bias() - of.handed;
@@ -298,6 +310,9 @@ class basic_stride_pool {
 
     basic_page_pool<Sync>* pages_;
     stride_geometry geometry_;
+    std::uint32_t work_buffer_bytes_;
+    std::uint32_t stride_shift_;
+    std::uint32_t page_shift_;
     std::uint32_t pages_each_;
     std::uint32_t count_;
     std::uint32_t idle_count_ = 0;

@@ -46,20 +46,27 @@ inline void free_bulk(std::span<packet_ptr> packets, drop_reason reason) noexcep
 // each other and keep no head go home together, with one claim where each would make its own.
 inline void free_bulk(std::span<packet* const> packets, drop_reason reason) noexcept {
     for (std::size_t i = 0; i != packets.size();) {
-        packet_home& home = *packets[i]->home_;
-        if (packets[i]->head_class_ != packet::no_class) {
+        const std::size_t first = i;
+        packet_home& home = *packets[first]->home_;
+        for (; i != packets.size(); ++i) {
+            packet& each = *packets[i];
+            if (each.home_ != &home)
+                break;
+            if (each.fragment_count_ != 0 || each.head_class_ != packet::no_class) [[unlikely]] {
+                if (each.head_class_ != packet::no_class)
+                    break;
+                each.release_fragments();
+            }
+            ++each.epoch_; // views of it are stale from here on
+            each.head_page_->release();
+        }
+        if (i != first) {
+            home.count(reason, i - first);
+            home.packets.give(packets.subspan(first, i - first));
+        } else {
             home.count(reason);
             packets[i++]->end_of_life();
-            continue;
         }
-        const std::size_t first = i;
-        do {
-            packets[i]->end_views_and_fragments();
-            packets[i++]->head_page_->release();
-        } while (i != packets.size() && packets[i]->head_class_ == packet::no_class &&
-                 packets[i]->home_ == &home);
-        home.count(reason, i - first);
-        home.packets.give(packets.subspan(first, i - first));
     }
 }
 

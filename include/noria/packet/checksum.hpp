@@ -10,8 +10,8 @@
 #include "noria/packet/pull.hpp"
 #include "noria/wire/checksum.hpp"
 
-// The checksum of a packet: said on the way in (complete), asked for on the way out (partial). In between the
-// packet's own operations keep it right.
+// The checksum of a packet: said on the way in (complete), asked for on the way out (partial), there for each
+// segment of a packet that is to be cut (per_segment). In between the packet's own operations keep it right.
 
 namespace noria::inline NORIA_ABI {
 
@@ -46,18 +46,36 @@ inline void set_complete(packet& of, internet_sum sum) noexcept {
     return true;
 }
 
+// The packet is TCP behind Ethernet and IP, its header at `start` (counted from data()), and leaves as frames
+// of `segment_bytes` payload each, the last one with what remains: through a device that segments. Until then
+// it is one long packet with a partial checksum, to all operations, and its headers are those of a long
+// packet; fill_checksum makes it one that is not cut. False, and nothing changed, when the packet has no room
+// for a TCP header there, `start` is too far from the head for 16 bits, or segment_bytes is 0. O(1).
+[[nodiscard]] inline bool set_segments(packet& of, std::uint32_t start,
+                                       std::uint16_t segment_bytes) noexcept {
+    constexpr std::uint32_t shortest_header = 20; // RFC 9293 section 3.1
+    const std::uint64_t from_head = std::uint64_t{of.headroom()} + start;
+    if (std::uint64_t{start} + shortest_header > of.size() || from_head > 0xffff || segment_bytes == 0)
+        return false;
+    packet_info& info = of.info();
+    info.checksum_state = checksum_state::per_segment;
+    info.checksum_start = static_cast<std::uint16_t>(from_head);
+    info.checksum = segment_bytes;
+    return true;
+}
+
 // Computes a partial checksum and writes it into its field; the packet then says `none`. One that comes out
 // as zero is written as 0xffff: UDP gives zero another meaning, and to all others both are the same. True
 // when there is nothing to do, too. The owner of the packet's pool: the field is made linear and writable
 // first. False, and nothing changed, when no head could be had for that. O(bytes from start).
 [[nodiscard]] inline bool fill_checksum(packet& of) noexcept {
-    if (of.info().checksum_state != checksum_state::partial)
+    if (!of.info().is_partial())
         return true;
     NORIA_EXPECTS(of.info().checksum_start >= of.headroom() &&
                       of.info().field_end() - of.headroom() <= of.size(),
                   "a partial checksum has its field in the packet: ask for it with set_partial");
     const std::uint32_t start = of.info().checksum_start - of.headroom();
-    const std::uint32_t field = start + of.info().checksum;
+    const std::uint32_t field = start + of.info().checksum_field();
     if (may_pull(of, field + 2) != pull_status::ok || !cow_head(of, 0))
         return false;
     const std::uint16_t checksum = big_endian(udp_checksum(sum_of(of, start, of.size() - start)));

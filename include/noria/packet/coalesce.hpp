@@ -23,7 +23,7 @@ namespace noria::inline NORIA_ABI {
 [[nodiscard]] inline bool try_coalesce(packet& to, packet_ptr& from) noexcept {
     packet& source = *from;
     NORIA_EXPECTS(&to != &source, "try_coalesce appends one packet to another");
-    if (to.head_shared() || source.info_.checksum_state == checksum_state::partial)
+    if (to.head_shared() || source.info_.is_partial())
         return false;
     const packet_info info = detail::joined(to.info_, to.size_, source.info_, source.size_);
     if (source.size_ <= to.tailroom()) {

@@ -55,7 +55,7 @@ inline packet_ptr copied(packet& from, std::uint32_t headroom, std::uint32_t lin
     made->network_ = moved(from.network_);
     made->transport_ = moved(from.transport_);
     made->info_ = from.info_;
-    if (from.info_.checksum_state == checksum_state::partial)
+    if (from.info_.is_partial())
         made->info_.checksum_start = moved(from.info_.checksum_start);
     std::memcpy(made->user_, from.user_, sizeof made->user_);
     return packet_ptr(made);

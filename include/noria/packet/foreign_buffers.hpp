@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <optional>
 #include <span>
 
 #include "noria/core/sync.hpp"
@@ -17,11 +16,23 @@ namespace noria::inline NORIA_ABI {
 // Pages over buffers of others, as many at once as were reserved: what packet_pool::wrap takes them from, so
 // that wrapping a buffer allocates nothing.
 class foreign_buffers {
+    // With a page in it or not: by hand, since std::optional is a thousand lines to every user of packets.
     struct loan {
+        loan() noexcept {}
+        loan(const loan&) = delete;
+        loan& operator=(const loan&) = delete;
+        ~loan() {
+            if (is_out)
+                lent.~foreign_page(); // which knows what to say to that
+        }
+
         foreign_buffers* stock = nullptr;
         void* context = nullptr;
         foreign_page::release_function* release = nullptr;
-        std::optional<foreign_page> lent;
+        bool is_out = false;
+        union {
+            foreign_page lent; // when it is out
+        };
     };
 
   public:
@@ -57,7 +68,9 @@ class foreign_buffers {
             return nullptr;
         taken->context = context;
         taken->release = release;
-        return &taken->lent.emplace(bytes, taken, &came_back).under();
+        ::new (static_cast<void*>(&taken->lent)) foreign_page(bytes, taken, &came_back);
+        taken->is_out = true;
+        return &taken->lent.under();
     }
 
     // The owner. How many are lent.
@@ -69,7 +82,8 @@ class foreign_buffers {
         loan& over = *static_cast<loan*>(context);
         void* const lender = over.context;
         foreign_page::release_function* const release = over.release;
-        over.lent.reset();
+        over.is_out = false;
+        over.lent.~foreign_page();
         static_cast<void>(over.stock->idle_.give(over));
         release(lender, bytes);
     }

@@ -74,7 +74,6 @@ inline packet* packet_home::take() noexcept {
     put_ready_by();
     for (std::size_t i = 0; i != head_classes_; ++i)
         if (packet* const keeper = with_head[i].take()) {
-            keeper->head_class_ = packet::no_class;
             keeper->head_page_->release();
             return keeper;
         }
@@ -86,7 +85,6 @@ inline page* packet_home::allocate_head(std::uint32_t bytes) noexcept {
     for (std::size_t i = head_class(bytes); i != head_classes_; ++i) {
         // Kept ones first: a pool that has none to give is not short of heads while there are some.
         if (packet* const idle = with_head[i].take()) {
-            idle->head_class_ = packet::no_class;
             packets.give(*idle);
             return idle->head_page_;
         }
@@ -143,7 +141,7 @@ inline bool packet::expand_head(std::uint32_t more_headroom, std::uint32_t more_
     tail_ += more_headroom;
     for (std::uint16_t* offset : offsets)
         *offset = static_cast<std::uint16_t>(*offset + more_headroom);
-    if (info_.checksum_state != checksum_state::partial)
+    if (!info_.is_partial())
         info_.checksum_start = 0;
     ++epoch_;
     return true;

@@ -15,21 +15,24 @@ enum class checksum_state : std::uint8_t {
     none,        // nobody looked
     unnecessary, // verified: `checksum_level` more than one of nested ones
     complete,    // `checksum` is the one's complement sum of all bytes from data()
-    partial      // still to be filled in before it leaves: see `checksum_start`
+    partial,     // still to be filled in before it leaves: see `checksum_start`
+    per_segment  // partial, and the packet is TCP that is first cut into frames: see segment_bytes()
 };
 
-// What came with the packet beside its bytes. `complete` and `partial` are kept true by every operation that
-// changes which bytes there are; who writes into bytes that are there already changes them behind its back.
-// packet/checksum.hpp sets and settles them.
+// What came with the packet beside its bytes. `complete`, `partial` and `per_segment` are kept true by every
+// operation that changes which bytes there are; who writes into bytes that are there already changes them
+// behind its back. packet/checksum.hpp sets and settles them.
 struct packet_info {
     nanoseconds timestamp = 0;
     std::uint32_t hash = 0;
     std::uint16_t vlan = 0; // tag control information; 0: no tag was taken out of the bytes
     std::uint16_t port = 0;
     std::uint16_t queue = 0;
-    std::uint16_t checksum = 0;       // complete: the sum; partial: the field, in bytes from `checksum_start`
-    std::uint16_t checksum_start = 0; // partial: where the summed bytes begin, counted from the head like
-                                      // header offsets
+    // complete: the sum; partial: the field, in bytes from `checksum_start`; per_segment: segment_bytes(),
+    // for where TCP has its field is known.
+    std::uint16_t checksum = 0;
+    std::uint16_t checksum_start = 0; // is_partial(): where the summed bytes begin, counted from the head
+                                      // like header offsets
     enum checksum_state checksum_state = checksum_state::none;
     std::uint8_t checksum_level = 0;
 
@@ -53,9 +56,25 @@ struct packet_info {
         checksum_start = 0;
         checksum_level = 0;
     }
-    // Precondition: partial. Where the field to be filled in ends, counted from the head.
+    // Is a checksum still to be filled in, or one for each segment? One comparison.
+    [[nodiscard]] bool is_partial() const noexcept {
+        static_assert(noria::checksum_state::complete < noria::checksum_state::partial &&
+                      noria::checksum_state::partial < noria::checksum_state::per_segment);
+        return checksum_state >= noria::checksum_state::partial;
+    }
+    // How many bytes of payload each frame gets that the packet is cut into on its way out (the kernel's
+    // gso_size, the data sheet's MSS). 0: it leaves as it is.
+    [[nodiscard]] std::uint16_t segment_bytes() const noexcept {
+        return checksum_state == noria::checksum_state::per_segment ? checksum : std::uint16_t{0};
+    }
+    // Precondition: is_partial(). The field to be filled in, in bytes from `checksum_start`.
+    [[nodiscard]] std::uint16_t checksum_field() const noexcept {
+        constexpr std::uint16_t of_tcp = 16; // RFC 9293 section 3.1
+        return checksum_state == noria::checksum_state::per_segment ? of_tcp : checksum;
+    }
+    // The same. Where it ends, counted from the head.
     [[nodiscard]] std::uint32_t field_end() const noexcept {
-        return std::uint32_t{checksum_start} + checksum + 2;
+        return std::uint32_t{checksum_start} + checksum_field() + 2;
     }
 
     // What packet tells when its bytes change. These `bytes` are now the end of `size` in all, or the

@@ -341,18 +341,20 @@ class packet {
             home_->leave(*share_);
     }
 
-    // The common end is a few instructions: no fragments, and a head that stays with the descriptor.
+    // The common ends are short: a page and no more, which is one comparison; a head that stays with it.
     void end_of_life() noexcept {
-        end_views_and_fragments();
+        ++epoch_; // views of it are stale from here on
+        if (fragment_count_ == 0 && head_class_ == no_class) [[likely]] {
+            head_page_->release();
+            home_->give(*this);
+            return;
+        }
+        if (fragment_count_ != 0) [[unlikely]]
+            release_fragments();
         if (head_class_ < no_class) [[likely]]
             home_->keep(*this, head_class_);
         else
             go_home_without_head();
-    }
-    void end_views_and_fragments() noexcept {
-        ++epoch_; // views of it are stale from here on
-        if (fragment_count_ != 0) [[unlikely]]
-            release_fragments();
     }
     [[gnu::noinline]] void release_fragments() noexcept {
         for (const fragment& part : fragments())

@@ -139,8 +139,10 @@ class packet_pool {
         std::uint32_t held = 0;     // what the packet pins and is charged for
     };
     [[nodiscard, gnu::always_inline]] packet_ptr build_around(page& under, const placement& where) noexcept {
-        packet* const made = body_->home.take();
-        return made == nullptr ? packet_ptr() : around(*made, under, where);
+        packet_home& home = body_->home;
+        if (home.packets.cached().empty()) [[unlikely]]
+            return packet_ptr(build_around_other(under, where));
+        return around(home.packets.take_cached(), under, where);
     }
 
     // The owner. A packet around memory of somebody else: a buffer of another library, a mapped file. No byte
@@ -268,6 +270,13 @@ class packet_pool {
 
     packet_pool() = default;
 
+    // With a descriptor that does not lie on the owner's stack. A call that gets a copy and returns a
+    // pointer: so all of that stays in registers on the usual way.
+    [[nodiscard, gnu::noinline]] packet* build_around_other(page& under, placement where) noexcept {
+        packet* const made = body_->home.take();
+        return made == nullptr ? nullptr : around(*made, under, where).release();
+    }
+
     [[nodiscard, gnu::always_inline]] packet_ptr around(packet& made, page& under,
                                                         const placement& where) noexcept {
         [[maybe_unused]] const std::uint64_t linear =
@@ -277,11 +286,11 @@ class packet_pool {
             "a packet is built around bytes on its page, and is charged for them and the room around "
             "them at least, which it may grow into");
         NORIA_EXPECTS(where.held <= ~0u - sizeof(packet), "what a packet is charged for is below 4 GiB");
+        body_->home.made(); // first, with the way there still in a register
         made.start(under, under.data() + where.offset, where.headroom,
                    where.headroom + where.bytes + where.room, where.held);
         made.tail_ += where.bytes;
         made.size_ = where.bytes;
-        body_->home.made();
         return packet_ptr(&made);
     }
 

@@ -19,7 +19,7 @@ namespace detail {
 // not partial, are behind it.
 [[nodiscard]] inline packet_info joined(packet_info to, std::uint32_t size, const packet_info& from,
                                         std::uint32_t added) noexcept {
-    if (added == 0 || to.checksum_state == checksum_state::partial)
+    if (added == 0 || to.is_partial())
         return to; // a partial sum goes to the end of the packet, wherever that is when it is filled in
     if (size == 0) {
         to.checksum_state = from.checksum_state;
@@ -51,8 +51,7 @@ namespace detail {
     if (at > from.size_ || rest.size_ != 0 || linear > rest.tailroom() || (linear != 0 && rest.head_shared()))
         return false;
     packet_info& info = from.info_;
-    if (info.checksum_state == checksum_state::partial && at < from.size_ &&
-        info.field_end() > std::uint64_t{from.data_} + at)
+    if (info.is_partial() && at < from.size_ && info.field_end() > std::uint64_t{from.data_} + at)
         return false;
     rest.info_.forget_checksum();
     if (info.has_sum()) {
@@ -107,7 +106,7 @@ namespace detail {
     NORIA_EXPECTS(&to != &from, "shift moves bytes between two packets");
     if (n > from.size_)
         n = from.size_;
-    if (n == 0 || from.headlen() != 0 || from.info_.checksum_state == checksum_state::partial)
+    if (n == 0 || from.headlen() != 0 || from.info_.is_partial())
         return 0;
     std::uint32_t whole = 0; // fragments that go over whole
     std::uint32_t cut = n;   // bytes that go over of the one behind them

@@ -69,7 +69,7 @@ class copybreak_learner {
     static constexpr double margin = 0.98;           // or a round is not won
     static constexpr double hopeless = 1.25;         // so much dearer loses the duel with the round
     static constexpr std::uint32_t ways = 4;
-    static constexpr std::uint32_t most_tours = 2;
+    static constexpr std::uint32_t most_tours = 2; // that are counted
 
     struct sum {
         std::uint64_t cost = 0;
@@ -94,23 +94,23 @@ class copybreak_learner {
 
     // These are calls: what is done once in a while stays out of the way of what is done in each poll.
     [[gnu::noinline]] void start_duel() noexcept {
-        for (std::uint32_t tried = 0; tried != ways; ++tried) {
-            way_ = (way_ + 1) % ways;
-            if (way_ == 0 && tours_ != most_tours)
-                ++tours_;
-            challenger_ = challenger_by(way_);
-            if (challenger_ == limit_)
-                continue;
-            in_duel_ = true;
-            challenging_ = false;
-            duel_frames_ = 0;
-            windows_ = 0;
-            lead_ = 0;
-            change_sides();
+        if (seen_ == 0) {
+            resting_ = looking;
             return;
         }
-        tours_ = 0;
-        resting_ = looking; // no frame seen that another limit would treat differently
+        // There is one: whichever way a frame is treated, the limit at one of the ends treats it the other.
+        do {
+            way_ = (way_ + 1) % ways;
+            fruitless_ += fruitless_ != most_tours * ways;
+            challenger_ = challenger_by(way_);
+        } while (challenger_ == limit_);
+        in_duel_ = true;
+        looks_ = false;
+        challenging_ = false;
+        duel_frames_ = 0;
+        windows_ = 0;
+        lead_ = 0;
+        change_sides();
     }
 
     void change_sides() noexcept {
@@ -160,7 +160,12 @@ class copybreak_learner {
     void end_round() noexcept {
         const double limits = cost_[false];
         const double challengers = cost_[true];
-        lead_ += challengers < limits * margin ? 1 : challengers < limits * hopeless ? -1 : loses;
+        if (challengers < limits * margin)
+            ++lead_;
+        else if (challengers < limits * hopeless)
+            --lead_;
+        else
+            lead_ = loses; // whatever it had won before
         if (lead_ >= wins || lead_ <= loses || windows_ == 2 * most_rounds)
             end_duel(lead_ >= wins);
     }
@@ -171,7 +176,7 @@ class copybreak_learner {
         if (challenger_won) {
             way_ = (way_ + ways - 1) % ways; // go on the same way
             limit_ = challenger_;
-            tours_ = 0;
+            fruitless_ = 0;
         }
         copybreak_ = limit_bytes(limit_);
         resting_ = rest();
@@ -184,7 +189,7 @@ class copybreak_learner {
     [[nodiscard]] std::uint32_t rest() const noexcept {
         const double dearer = cost_[true] / cost_[false] - 1;
         const double each = dearer < 0.25 ? 0.25 : dearer < 4 ? dearer : 4;
-        const double frames = duel_frames_ * each * static_cast<double>(4u << 2 * tours_);
+        const double frames = duel_frames_ * each * static_cast<double>(4u << 2 * (fruitless_ / ways));
         constexpr std::uint32_t longest = 1u << 31;
         return frames < longest ? static_cast<std::uint32_t>(frames) : longest;
     }
@@ -220,7 +225,7 @@ class copybreak_learner {
     std::uint32_t seen_ = 0;          // one bit a class
     std::uint32_t resting_ = looking; // frames until the next duel
     std::uint32_t way_ = 1;           // the challenger comes from
-    std::uint32_t tours_ = 0;         // of all ways, that nobody won
+    std::uint32_t fruitless_ = 0;     // ways tried since a challenger won, those without one too
     std::uint32_t random_ = 1;
 
     // Of the duel.
@@ -272,8 +277,8 @@ class basic_adaptive_build {
             learner_.learn(0, frames, 0);
     }
 
-    template <receive_supply Supply>
-    [[nodiscard, gnu::always_inline]] packet_ptr build(frame& gathered, Supply& supply, packet_pool& packets,
+    template <any_frame Frame, receive_supply Supply>
+    [[nodiscard, gnu::always_inline]] packet_ptr build(Frame& gathered, Supply& supply, packet_pool& packets,
                                                        build_counters& counters) noexcept {
         if (learner_.copies(gathered.length()) || short_)
             if (packet_ptr copied = detail::copy_of(gathered, headroom_, packets, counters))

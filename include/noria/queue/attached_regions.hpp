@@ -35,12 +35,12 @@ class attached_regions {
         auto attached = device.attach(memory);
         if (!attached)
             return attached.error();
-        known& place = known_[count_];
+        known& place = known_[count_++];
         place.dma = *std::move(attached);
         place.where.begin_ = memory.bytes().data();
         place.where.bytes_ = memory.bytes().size();
         place.where.iova_ = place.dma.iova_of(place.where.begin_);
-        ++count_;
+        place.where.dma_ = &place.dma;
         return {};
     }
 
@@ -60,44 +60,48 @@ class attached_regions {
         return written;
     }
 
-    // The region where the last piece lay, and the next one probably does too: for who posts many and looks
-    // nothing up for them.
-    class window {
+    // One of the regions, for who posts many pieces that lie there: nothing is looked up for a piece, and all
+    // of them are counted at once.
+    class one_region {
       public:
-        // Where in the region that is; not less than bytes() when it is not in there.
-        [[nodiscard]] std::size_t offset_of(const std::byte* address) const noexcept {
-            return static_cast<std::size_t>(address - begin_);
+        [[nodiscard]] bool has(const std::byte* address) const noexcept {
+            return offset_of(address) < bytes_;
         }
-        [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-        [[nodiscard]] std::uint64_t iova_at(std::size_t offset) const noexcept { return iova_ + offset; }
+        // Precondition: has(address).
+        [[nodiscard]] std::uint64_t iova_of(const std::byte* address) const noexcept {
+            return iova_ + offset_of(address);
+        }
+        // So many pieces there, of so many bytes in all, are for the device to read.
+        void sync_for_device(std::uint32_t pieces, std::uint64_t bytes) const noexcept {
+            dma_->sync_for_device(bytes, pieces);
+        }
 
       private:
         friend class attached_regions;
+
+        [[nodiscard]] std::size_t offset_of(const std::byte* address) const noexcept {
+            return static_cast<std::size_t>(address - begin_);
+        }
+
         const std::byte* begin_ = nullptr;
         std::size_t bytes_ = 0;
         std::uint64_t iova_ = 0; // of the first byte
+        mapping* dma_ = nullptr;
     };
-    [[nodiscard]] const window& last() const noexcept { return last_->where; }
-    // So many bytes there, of so many pieces, are for the device to read.
-    void sync_last(std::uint64_t bytes, std::uint32_t pieces) noexcept {
-        last_->dma.sync_for_device(bytes, pieces);
-    }
+    // The one where the last piece lay, and the next one probably does too. Precondition: one was attached.
+    [[nodiscard]] const one_region& last() const noexcept { return last_->where; }
 
   private:
     struct known {
-        window where;
+        one_region where;
         mapping dma{{}, 0};
-
-        [[nodiscard]] bool has(const std::byte* address) const noexcept {
-            return where.offset_of(address) < where.bytes();
-        }
     };
 
     // The device's address of what is about to be sent.
     [[nodiscard]] std::uint64_t iova_of(const std::byte* address, std::uint32_t length) noexcept {
         const known* const behind = known_.data() + count_;
-        if (!last_->has(address))
-            for (last_ = known_.data(); !last_->has(address) && last_ + 1 < behind;)
+        if (!last_->where.has(address))
+            for (last_ = known_.data(); !last_->where.has(address) && last_ + 1 < behind;)
                 ++last_;
         last_->dma.sync_for_device(length);
         return last_->dma.iova_of(address); // which stops the program if that is not it either

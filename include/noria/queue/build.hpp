@@ -27,6 +27,14 @@ struct build_counters {
     std::uint64_t heads = 0;       // data buffers allocated for copies
     std::uint64_t references = 0;  // pages handed to packets: each is one atomic when it is let go
     std::uint64_t copied_bytes = 0;
+
+    build_counters& operator+=(const build_counters& more) noexcept {
+        descriptors += more.descriptors;
+        heads += more.heads;
+        references += more.references;
+        copied_bytes += more.copied_bytes;
+        return *this;
+    }
 };
 
 // The heads a builder takes from the packet pool, smallest first; 0 bytes ends the list.

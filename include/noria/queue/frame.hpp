@@ -35,11 +35,12 @@ inline void label(packet& made, const completion& last) noexcept {
     packet_info& info = made.info();
     info.hash = last.hash;
     info.vlan = last.vlan;
-    if ((last.flags & completion::checksum_ok) != 0) {
-        info.checksum_state = checksum_state::unnecessary;
-    } else if ((last.flags & completion::checksum_sum) != 0) {
-        info.checksum_state = checksum_state::complete;
-        info.checksum = last.checksum;
+    constexpr std::uint32_t ok = completion::checksum_ok;
+    constexpr std::uint32_t sum = completion::checksum_sum;
+    if ((last.flags & (ok | sum)) != 0) {
+        const bool verified = (last.flags & ok) != 0;
+        info.checksum_state = verified ? checksum_state::unnecessary : checksum_state::complete;
+        info.checksum = verified ? std::uint16_t{0} : last.checksum;
     }
     made.set_mac_header(0);
 }

@@ -48,29 +48,32 @@ class fresh_buffers {
 
     template <class Backend>
     bool refill(Backend& backend, mapping& dma, const refill_terms& terms = {}) noexcept {
+        // Those that no packet took are mapped anew; but once, however often the post is declined.
+        dma.map_buffer(slots_.waiting() - empty() - mapped_);
         const std::uint32_t most = slots_.room_under(terms);
         // Where packets keep their pages, all slots that wait want one, and these come a batch at a time.
         // Elsewhere they come singly: which of the slots have none shows when their turn comes.
-        const bool all_empty = slots_.waiting() == slots_.size() - posted_;
-        std::uint32_t left = all_empty ? most : 1; // so many slots may be posted still, and want pages
-        fresh_pages hand;
-        return slots_.post(
+        const bool all_empty = slots_.waiting() == empty();
+        bool dry = false; // asked once a refill
+        const bool full = slots_.post(
             backend,
-            [&](whole& next, buffer_post& post) noexcept {
-                if (next.under == nullptr) {
-                    if (hand.empty() && !hand.fetch(*pages_, left < slots_.batch() ? left : slots_.batch()))
+            [&, headroom = headroom_, room = room_](whole& next, buffer_post& post) noexcept {
+                if (next.under == nullptr) [[unlikely]] {
+                    dry = dry || !fill(next, dma);
+                    if (dry)
                         return false;
-                    next.under = &hand.take();
-                    left -= all_empty;
-                    ++posted_;
                 }
-                if (!std::exchange(next.mapped, true))
-                    dma.map_buffer();
-                post.iova = dma.iova_of(next.under->data()) + headroom_;
-                post.length = room_;
+                post.iova = dma.iova_of(next.under->data()) + headroom;
+                post.length = room;
                 return true;
             },
-            most);
+            most,
+            [&](std::uint32_t batch) noexcept {
+                if (all_empty)
+                    fill_next(batch, dma);
+            });
+        mapped_ = slots_.waiting() - empty();
+        return full;
     }
 
     void touch(const completion& done, std::uint32_t bytes) const noexcept {
@@ -84,34 +87,32 @@ class fresh_buffers {
         whole* const posted = slots_.complete(done.id);
         if (posted == nullptr) [[unlikely]]
             return false;
-        posted->mapped = false;
         dma.unmap_buffer();
         return true;
     }
     [[nodiscard, gnu::always_inline]] piece piece_of(const completion& done) const noexcept {
-        return piece_of(slots_.look(done.id), done.id, done.length);
+        return piece_of(slots_.look(done.id), slots_.place_of(done.id), done.length);
     }
 
     [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {
         whole* const posted = slots_.complete(done.id);
         if (posted == nullptr)
             return accepted::refused;
-        posted->mapped = false;
         dma.unmap_buffer();
         std::uint32_t length = done.length;
         if (length > room_) [[unlikely]] {
             length = room_;
             gathered.spoil(drop_reason::device_error);
         }
-        if (!gathered.add(piece_of(*posted, done.id, length))) [[unlikely]] {
+        if (!gathered.add(piece_of(*posted, slots_.place_of(done.id), length))) [[unlikely]] {
             gathered.spoil(drop_reason::packet_too_big);
-            slots_.wait(slots_.number_of(done.id));
+            slots_.wait(slots_.place_of(done.id));
         }
         return accepted::piece;
     }
 
     [[nodiscard]] bool replaceable(const frame& gathered) const noexcept {
-        return pages_->free() >= slots_.size() - posted_ + gathered.pieces().size();
+        return pages_->free() >= empty() + gathered.pieces().size();
     }
 
     [[nodiscard, gnu::always_inline]] page& take(piece& part) noexcept {
@@ -137,37 +138,36 @@ class fresh_buffers {
   private:
     struct whole {
         page* under = nullptr;
-        bool mapped = false; // a buffer that the device did not take yet is
-    };
-
-    // Pages on their way from the pool to slots: all that were fetched get there. A pool that has not as many
-    // as are wanted gives one at a time, and is asked no more when it had none.
-    class fresh_pages {
-      public:
-        [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
-        [[nodiscard]] page& take() noexcept { return *pages_[--count_]; }
-        // False when there are none.
-        [[nodiscard]] bool fetch(page_pool& from, std::uint32_t wanted) noexcept {
-            if (dry_)
-                return false;
-            if (wanted > 1 && wanted > from.free())
-                wanted = 1;
-            count_ = from.allocate_burst({pages_.data(), wanted});
-            dry_ = count_ == 0;
-            return !dry_;
-        }
-
-      private:
-        std::array<page*, refill_batch> pages_;
-        std::uint32_t count_ = 0;
-        bool dry_ = false;
     };
 
     fresh_buffers(page_pool& pages, const receive_geometry& cut, slot_table<whole>&& slots) noexcept
         : pages_(&pages), slots_(std::move(slots)), headroom_(cut.headroom), page_bytes_(pages.page_bytes()),
           room_(page_bytes_ - cut.headroom - cut.tail_overhead) {}
 
-    [[nodiscard, gnu::always_inline]] piece piece_of(const whole& filled, std::uint32_t id,
+    // Slots without a page: they all wait, once the frames that took the pages are settled.
+    [[nodiscard]] std::uint32_t empty() const noexcept { return slots_.size() - posted_; }
+
+    // Pages for the slots that are posted next, no more than a batch, as far as the pool has some at hand.
+    void fill_next(std::uint32_t slots, mapping& dma) noexcept {
+        const std::uint32_t at_hand = slots == 0 ? 0 : pages_->free();
+        std::array<page*, refill_batch> fresh;
+        const std::uint32_t count = pages_->allocate_burst({fresh.data(), slots < at_hand ? slots : at_hand});
+        page** last = fresh.data() + count;
+        slots_.for_next(count, [&last](whole& next) noexcept { next.under = *--last; });
+        dma.map_buffer(count);
+        posted_ += count;
+    }
+    // False when the pool has none.
+    [[nodiscard, gnu::noinline]] bool fill(whole& next, mapping& dma) noexcept {
+        next.under = pages_->allocate();
+        if (next.under == nullptr)
+            return false;
+        dma.map_buffer();
+        ++posted_;
+        return true;
+    }
+
+    [[nodiscard, gnu::always_inline]] piece piece_of(const whole& filled, std::uint32_t slot,
                                                      std::uint32_t length) const noexcept {
         return {.under = filled.under,
                 .offset = headroom_,
@@ -175,7 +175,7 @@ class fresh_buffers {
                 .headroom = headroom_,
                 .room = room_ - length,
                 .truesize = page_bytes_,
-                .slot = slots_.number_of(id)};
+                .slot = slot};
     }
 
     [[nodiscard]] static std::uint32_t page_bytes_for(const rx_options& options) noexcept {
@@ -187,8 +187,9 @@ class fresh_buffers {
     slot_table<whole> slots_;
     std::uint32_t headroom_;
     std::uint32_t page_bytes_;
-    std::uint32_t room_; // for a frame, in a page
-    std::uint32_t posted_ = 0;
+    std::uint32_t room_;       // for a frame, in a page
+    std::uint32_t posted_ = 0; // slots that have a page
+    std::uint32_t mapped_ = 0; // of those that wait, have a page and are mapped
 };
 
 static_assert(receive_supply<fresh_buffers>);

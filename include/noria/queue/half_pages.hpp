@@ -57,32 +57,31 @@ class half_pages {
 
     template <class Backend>
     bool refill(Backend& backend, mapping& dma, const refill_terms& terms = {}) noexcept {
+        // Once, however often the post is declined: those whose turn has come since the last time.
+        const std::uint32_t again = slots_.waiting() - empty() - synced_;
+        dma.sync_for_device(std::uint64_t{again} * half_bytes_, again);
         bool dry = false; // asked once a refill
-        return slots_.post(
+        const bool full = slots_.post(
             backend,
-            [&](half& next, buffer_post& post) noexcept {
-                if (next.under == nullptr) {
-                    page* const fresh = dry ? nullptr : pages_->allocate();
-                    dry = fresh == nullptr;
+            [&, room = room_](half& next, buffer_post& post) noexcept {
+                if (next.under == nullptr) [[unlikely]] {
+                    dry = dry || !fill(next, dma);
                     if (dry)
                         return false;
-                    fresh->start(full_bias);
-                    next = {
-                        .under = fresh, .iova = dma.iova_of(fresh->data()) + headroom_, .bias = full_bias};
-                    ++posted_;
                 }
-                if (!std::exchange(next.synced, true)) [[likely]] // once, however often the post is declined
-                    dma.sync_for_device(half_bytes_);
-                post.iova = next.iova + next.offset;
-                post.length = room_;
+                post.iova = dma.iova_of(next.first + next.offset);
+                post.length = room;
                 return true;
             },
             slots_.room_under(terms));
+        synced_ = slots_.waiting() - empty();
+        return full;
     }
 
+    // Of a slot that is empty a line that nobody has, which does no harm.
     void touch(const completion& done, std::uint32_t bytes) const noexcept {
-        if (const half& posted = slots_.look(done.id); posted.under != nullptr)
-            prefetch_lines(posted.under->data() + posted.offset + headroom_, bytes);
+        const half& posted = slots_.look(done.id);
+        prefetch_lines(posted.first + posted.offset, bytes);
     }
 
     [[nodiscard, gnu::always_inline]] bool accept_whole(const completion& done, mapping& dma) noexcept {
@@ -91,34 +90,32 @@ class half_pages {
         half* const posted = slots_.complete(done.id);
         if (posted == nullptr) [[unlikely]]
             return false;
-        posted->synced = false;
         dma.sync_for_cpu(done.length);
         return true;
     }
     [[nodiscard, gnu::always_inline]] piece piece_of(const completion& done) const noexcept {
-        return piece_of(slots_.look(done.id), done.id, done.length);
+        return piece_of(slots_.look(done.id), slots_.place_of(done.id), done.length);
     }
 
     [[nodiscard]] accepted accept(const completion& done, mapping& dma, frame& gathered) noexcept {
         half* const posted = slots_.complete(done.id);
         if (posted == nullptr)
             return accepted::refused;
-        posted->synced = false;
         std::uint32_t length = done.length;
         if (length > room_) [[unlikely]] {
             length = room_;
             gathered.spoil(drop_reason::device_error);
         }
         dma.sync_for_cpu(length);
-        if (!gathered.add(piece_of(*posted, done.id, length))) [[unlikely]] {
+        if (!gathered.add(piece_of(*posted, slots_.place_of(done.id), length))) [[unlikely]] {
             gathered.spoil(drop_reason::packet_too_big);
-            slots_.wait(slots_.number_of(done.id));
+            slots_.wait(slots_.place_of(done.id));
         }
         return accepted::piece;
     }
 
     [[nodiscard]] bool replaceable(const frame& gathered) const noexcept {
-        std::uint32_t wanted = slots_.size() - posted_;
+        std::uint32_t wanted = empty();
         for (const piece& part : gathered.pieces())
             wanted += held(slots_.buffer(part.slot)); // else it turns over
         return pages_->free() >= wanted;
@@ -128,7 +125,7 @@ class half_pages {
         half& posted = slots_.buffer(part.slot);
         // Looked at before this half's reference goes out: who gets it may be done with it at once, and then
         // the count would not tell whose the remaining one is.
-        const bool other_held = held(posted);
+        const bool other_held = part.under->references() != posted.bias;
         part.taken = true;
         --posted.bias;
         turn_over(posted, other_held);
@@ -151,10 +148,9 @@ class half_pages {
   private:
     struct half {
         page* under = nullptr;
-        std::uint64_t iova = 0;   // where the device would write into the first half
-        std::uint32_t offset = 0; // of the half that is the device's now, or next
-        std::uint16_t bias = 0;   // references that are still ours
-        bool synced = false;      // for the device
+        std::byte* first = nullptr; // where a frame begins in the first half
+        std::uint32_t offset = 0;   // of the half that is the device's now, or next
+        std::uint16_t bias = 0;     // references that are still ours
     };
     static constexpr std::uint16_t full_bias = 65535;
 
@@ -167,10 +163,25 @@ class half_pages {
         return cut.page_bytes / 2 > spare ? cut.page_bytes / 2 - spare : 1;
     }
 
+    // Slots without a page: they all wait, once the frames that took the pages are settled.
+    [[nodiscard]] std::uint32_t empty() const noexcept { return slots_.size() - posted_; }
+
+    // False when the pool has none.
+    [[nodiscard, gnu::noinline]] bool fill(half& next, mapping& dma) noexcept {
+        page* const fresh = pages_->allocate();
+        if (fresh == nullptr)
+            return false;
+        fresh->start(full_bias);
+        next = {.under = fresh, .first = fresh->data() + headroom_, .bias = full_bias};
+        dma.sync_for_device(half_bytes_);
+        ++posted_;
+        return true;
+    }
+
     // By a packet, and not only by us.
     [[nodiscard]] static bool held(const half& of) noexcept { return of.under->references() != of.bias; }
 
-    [[nodiscard, gnu::always_inline]] piece piece_of(const half& filled, std::uint32_t id,
+    [[nodiscard, gnu::always_inline]] piece piece_of(const half& filled, std::uint32_t slot,
                                                      std::uint32_t length) const noexcept {
         return {.under = filled.under,
                 .offset = filled.offset + headroom_,
@@ -178,7 +189,7 @@ class half_pages {
                 .headroom = headroom_,
                 .room = room_ - length,
                 .truesize = half_bytes_,
-                .slot = slots_.number_of(id)};
+                .slot = slot};
     }
 
     // This half is a packet's now. The other one is the device's next, unless a packet still has it as well.
@@ -204,8 +215,9 @@ class half_pages {
     slot_table<half> slots_;
     std::uint32_t half_bytes_;
     std::uint32_t headroom_;
-    std::uint32_t room_; // for a frame, in a half
-    std::uint32_t posted_ = 0;
+    std::uint32_t room_;       // for a frame, in a half
+    std::uint32_t posted_ = 0; // slots that have a page
+    std::uint32_t synced_ = 0; // of those that wait, have a page and are synced for the device
 };
 
 static_assert(receive_supply<half_pages>);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <new>
 #include <span>
@@ -35,7 +36,7 @@ class in_flight {
                               "the system has no memory for the queue's packets");
         made.count_ = packets;
         for (std::uint32_t number = packets; number-- != 0;) {
-            made.entries_[number].id = number;
+            made.entries_[number].due.id = number;
             made.idle_[made.idle_count_++] = &made.entries_[number];
         }
         return made;
@@ -67,15 +68,17 @@ class in_flight {
             entry& place = **--next_;
             place.memory = sending.release();
             place.bytes = bytes;
-            place.descriptors = static_cast<std::uint16_t>(descriptors);
-            place.owed = both;
-            place.failed = false;
-            return place.id;
+            place.descriptors = descriptors;
+            place.due.flags = both;
+            return place.due.id;
         }
-        void done() noexcept {
+        // How many that were.
+        std::uint32_t done() noexcept {
             const auto idle = static_cast<std::uint32_t>(next_ - all_->idle_);
-            all_->unsettled_ += all_->idle_count_ - idle;
+            const std::uint32_t put = all_->idle_count_ - idle;
+            all_->unsettled_ += put;
             all_->idle_count_ = idle;
+            return put;
         }
 
       private:
@@ -87,18 +90,19 @@ class in_flight {
     };
     [[nodiscard]] inserter insert() noexcept { return inserter(*this); }
 
-    // Takes the packet out that was put in last, because the device has not taken it after all. Precondition:
-    // nothing was settled since it was put in.
+    // Takes the packet out that was put in last, because the device has not taken it after all. It has been
+    // told the id, though, which therefore names nothing any more. Precondition: nothing was settled since it
+    // was put in.
     struct withdrawn {
         packet_ptr memory;
         std::uint32_t bytes;
         std::uint32_t descriptors;
     };
     [[nodiscard]] withdrawn withdraw() noexcept {
-        entry& place = *idle_[idle_count_++];
-        place.owed = 0;
+        entry& place = *idle_[idle_count_];
+        leave(place);
         --unsettled_;
-        return {packet_ptr(place.memory), place.bytes, place.descriptors};
+        return {packet_ptr(place.memory), static_cast<std::uint32_t>(place.bytes), place.descriptors};
     }
 
     // What a report comes to.
@@ -118,25 +122,25 @@ class in_flight {
             (fails || (report.flags & transmit_report::sent) != 0 ? std::uint32_t{transmit_report::sent}
                                                                   : 0) |
             (report.flags & transmit_report::memory_free);
-        if (number >= count_ || entries_[number].id != report.id || told == 0 ||
-            (told & ~entries_[number].owed) != 0)
+        if (number >= count_ || entries_[number].due.id != report.id || told == 0 ||
+            (told & ~entries_[number].due.flags) != 0)
             return {.refused = true};
         entry& place = entries_[number];
-        place.owed = static_cast<std::uint8_t>(place.owed & ~told);
+        place.due.flags &= ~told;
         settled what;
         if ((told & transmit_report::sent) != 0) {
             what.sent = !fails;
             what.failed = fails;
-            what.bytes = place.bytes;
-            place.failed = fails;
+            what.bytes = static_cast<std::uint32_t>(place.bytes);
+            place.due.flags |= fails ? failed : 0;
             --unsettled_;
         }
         if ((told & transmit_report::memory_free) != 0) {
             what.memory = packet_ptr(place.memory);
             // Of a device that copies nothing more may be known.
-            what.why = place.failed ? drop_reason::device_error : drop_reason::consumed;
+            what.why = (place.due.flags & failed) != 0 ? drop_reason::device_error : drop_reason::consumed;
         }
-        if (place.owed == 0) {
+        if ((place.due.flags & both) == 0) {
             what.descriptors = place.descriptors;
             leave(place);
         }
@@ -159,19 +163,18 @@ class in_flight {
         sent_whole all;
         std::size_t whole = 0;
         for (; whole != reports.size(); ++whole) {
-            const transmit_report& report = reports[whole];
-            const std::uint32_t number = report.id & (most_packets - 1);
+            const auto report = std::bit_cast<std::uint64_t>(reports[whole]); // id and flags in one
+            const std::uint32_t number = reports[whole].id & (most_packets - 1);
             if (number >= count) [[unlikely]]
                 break;
             entry& place = entries[number];
-            if (place.id != report.id || place.owed != both || report.flags != both) [[unlikely]]
+            if (report != std::bit_cast<std::uint64_t>(place.due) || place.due.flags != both) [[unlikely]]
                 break;
             all.bytes += place.bytes;
             all.descriptors += place.descriptors;
             detail::prefetch_packet(place.memory);
             memory[whole] = place.memory;
-            place.id += most_packets;
-            place.owed = 0;
+            place.due = {.id = place.due.id + most_packets, .flags = 0};
             idle[whole] = &place;
         }
         const auto settled_now = static_cast<std::uint32_t>(whole);
@@ -186,33 +189,34 @@ class in_flight {
     std::uint32_t purge() noexcept {
         for (std::uint32_t number = 0; number != count_; ++number) {
             entry& place = entries_[number];
-            if (place.owed == 0)
+            if ((place.due.flags & both) == 0)
                 continue;
-            if ((place.owed & transmit_report::memory_free) != 0)
+            if ((place.due.flags & transmit_report::memory_free) != 0)
                 packet_ptr(place.memory).free(drop_reason::queue_purge);
-            place.owed = 0;
             leave(place);
         }
         return std::exchange(unsettled_, 0);
     }
 
   private:
-    static constexpr std::uint8_t both = transmit_report::sent | transmit_report::memory_free;
+    static constexpr std::uint32_t both =
+        std::uint32_t{transmit_report::sent} | std::uint32_t{transmit_report::memory_free};
+    static constexpr std::uint32_t failed = transmit_report::error;
 
     struct entry {
-        packet* memory = nullptr; // ours to free, as long as memory_free is owed
-        std::uint32_t id = 0;
-        std::uint32_t bytes = 0;
-        std::uint16_t descriptors = 0;
-        std::uint8_t owed = 0; // flags of transmit_report: none of them, and the place is idle
-        bool failed = false;   // its end is known, and is that it was not sent
+        packet* memory = nullptr; // ours to free, as long as memory_free is due
+        // What the device still has to say of it. Neither of `both`, and the place is idle; `failed`: its end
+        // is known, and is that it was not sent.
+        transmit_report due;
+        std::uint32_t descriptors = 0;
+        std::uint64_t bytes = 0; // as wide as the sum of many, so that one addition does
     };
 
     in_flight() = default;
 
     // Nothing is owed there any more.
     void leave(entry& place) noexcept {
-        place.id += most_packets;
+        place.due = {.id = place.due.id + most_packets, .flags = 0};
         idle_[idle_count_++] = &place;
     }
 

@@ -9,10 +9,13 @@
 #include "noria/packet/checksum.hpp"
 #include "noria/packet/packet.hpp"
 #include "noria/packet/pull.hpp"
+#include "noria/queue/segment.hpp"
+#include "noria/stats/drop_reason.hpp"
 #include "noria/wire/ethernet.hpp"
 
 // What a packet still wants on its way out, by its packet_info: a checksum filled in
-// (checksum_state::partial) and a VLAN tag put back (vlan). The device does it, or it is done here.
+// (checksum_state::partial), to be cut into segments that have one each (per_segment), and a VLAN tag put
+// back (vlan). The device does it, or it is done here; but only a device cuts.
 
 namespace noria::inline NORIA_ABI {
 
@@ -29,20 +32,49 @@ namespace detail {
 }
 
 // Where the network header is: where the packet says (set_network_header), else behind Ethernet's header and
-// the tags that stand in the bytes. It lies before `transport`, and in the linear bytes.
+// the tags that stand in the bytes. It lies before `transport`.
 [[nodiscard]] inline std::uint32_t network_offset(const packet& of, std::uint32_t transport) noexcept {
-    const std::ptrdiff_t said = of.network_header() - of.data();
-    if (said > 0 && said < static_cast<std::ptrdiff_t>(transport))
-        return static_cast<std::uint32_t>(said);
     constexpr std::uint32_t behind_ethernet = sizeof(ethernet_header);
+    // One that was never set is the front of the first head, which lies behind data() when a tag was put in.
+    const std::ptrdiff_t said = of.network_header() - of.data();
+    if (said >= std::ptrdiff_t{behind_ethernet} && said < static_cast<std::ptrdiff_t>(transport))
+        return static_cast<std::uint32_t>(said);
     std::uint32_t at = behind_ethernet;
     for (big<ethertype> type;; at += std::uint32_t{sizeof(vlan_tag)}) {
-        if (at > of.headlen() || at >= transport)
+        if (at >= transport || !look(of, at - sizeof type, type))
             return behind_ethernet;
-        std::memcpy(&type, of.data() + at - sizeof type, sizeof type);
         if (!is_vlan(type))
             return at;
     }
+}
+
+// Where the headers of a packet are that is to be cut into segments; nowhere, when it says so wrongly.
+[[nodiscard]] inline segment_headers headers_of_segments(const packet& of) noexcept {
+    if (of.info().checksum_start < of.headroom())
+        return {};
+    const std::uint32_t transport = of.info().checksum_start - of.headroom();
+    return find_segment_headers(of, network_offset(of, transport), transport);
+}
+
+// Out of line, for packets that want less to be asked few questions.
+[[nodiscard, gnu::noinline]] inline drop_reason refusal_to_cut(const packet& sending,
+                                                               std::uint32_t device_does) noexcept {
+    if ((device_does & transmit_post::segment) == 0)
+        return drop_reason::gso_segment;
+    return sending.info().segment_bytes() != 0 && headers_of_segments(sending) ? drop_reason::consumed
+                                                                               : drop_reason::bad_gso;
+}
+[[nodiscard, gnu::noinline]] inline bool prepare_to_cut(packet& sending) noexcept {
+    return leave_lengths_out(sending, headers_of_segments(sending));
+}
+[[gnu::noinline]] inline void ask_to_cut(const packet& sending, transmit_post& first) noexcept {
+    const segment_headers at = headers_of_segments(sending);
+    first.flags |= transmit_post::segment | (at.ipv6 ? std::uint32_t{transmit_post::ipv6} : 0u);
+    first.network_header = static_cast<std::uint16_t>(at.network);
+    first.transport_header = static_cast<std::uint16_t>(at.transport);
+    first.checksum_field = sending.info().checksum_field();
+    first.header_bytes = static_cast<std::uint16_t>(at.payload);
+    first.segment_bytes = sending.info().segment_bytes();
 }
 
 // What is no Ethernet frame gets no tag.
@@ -70,19 +102,34 @@ namespace detail {
 // Does the packet want anything on its way out? Two comparisons.
 [[nodiscard]] inline bool wants_offload(const packet& sending) noexcept {
     const packet_info& info = sending.info();
-    return info.vlan != 0 || info.checksum_state == checksum_state::partial;
+    return info.vlan != 0 || info.is_partial();
 }
 
-// Does what the packet wants and the device does not: `device_does` are flags of transmit_post. The owner of
-// the packet's pool. False, for want of memory: what is not done yet is still wanted. Nothing to do: two
-// comparisons. O(bytes) for a checksum.
+// Why the packet can never be sent through a device that does `device_does`, flags of transmit_post, whatever
+// memory there is: it has no bytes (packet_too_small), or is to be cut, and the device does not (gso_segment)
+// or it is no TCP packet that can be (bad_gso). `consumed`, which is no drop, when it can. O(headers).
+[[nodiscard]] inline drop_reason refusal(const packet& sending, std::uint32_t device_does) noexcept {
+    if (sending.size() == 0)
+        return drop_reason::packet_too_small;
+    return sending.info().checksum_state == checksum_state::per_segment
+               ? detail::refusal_to_cut(sending, device_does)
+               : drop_reason::consumed;
+}
+
+// Does what the packet wants and the device does not: `device_does` are flags of transmit_post. What is to be
+// cut gets headers that a device can cut behind: lengths and sums go out of them. Precondition: there is no
+// refusal(). The owner of the packet's pool. False, for want of memory: what is not done yet is still wanted.
+// Nothing to do: two comparisons. O(bytes) for a checksum.
 [[nodiscard]] inline bool do_without_device(packet& sending, std::uint32_t device_does) noexcept {
     if (!wants_offload(sending)) [[likely]]
         return true;
     const packet_info& info = sending.info();
-    if (info.checksum_state == checksum_state::partial && !detail::device_fills(sending, device_does) &&
-        !fill_checksum(sending))
+    if (info.checksum_state == checksum_state::per_segment) {
+        if (!detail::prepare_to_cut(sending))
+            return false;
+    } else if (info.is_partial() && !detail::device_fills(sending, device_does) && !fill_checksum(sending)) {
         return false;
+    }
     return info.vlan == 0 || (device_does & transmit_post::insert_vlan) != 0 || detail::push_tag(sending);
 }
 
@@ -94,7 +141,9 @@ inline void ask_device(const packet& sending, transmit_post& first) noexcept {
         first.flags |= transmit_post::insert_vlan;
         first.vlan = info.vlan;
     }
-    if (info.checksum_state == checksum_state::partial) {
+    if (info.checksum_state == checksum_state::per_segment) {
+        detail::ask_to_cut(sending, first);
+    } else if (info.is_partial()) {
         const std::uint32_t transport = info.checksum_start - sending.headroom();
         const std::uint32_t network = detail::network_offset(sending, transport);
         first.flags |= transmit_post::insert_checksum;

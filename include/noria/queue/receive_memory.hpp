@@ -91,8 +91,9 @@ class receive_memory {
         packet_pool::owner_section packets_;
     };
 
-    // The bytes that packets keep from the device: whole pages, as long as one byte is held, the pages of
-    // used-up work buffers until these are posted anew, and heads.
+    // The bytes that packets keep from the device: whole pages, as long as one byte is held, but for those of
+    // which the device has the other half; the pages of used-up work buffers until these are posted anew; and
+    // heads.
     [[nodiscard]] std::uint64_t pinned_bytes() const noexcept {
         std::uint64_t bytes =
             std::uint64_t{pages->in_flight() - source->posted_pages()} * pages->page_bytes();

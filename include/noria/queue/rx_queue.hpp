@@ -5,7 +5,6 @@
 #include <concepts>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -19,6 +18,7 @@
 #include "noria/queue/build.hpp"
 #include "noria/queue/frame.hpp"
 #include "noria/queue/geometry.hpp"
+#include "noria/queue/receive_counters.hpp"
 #include "noria/queue/receive_memory.hpp"
 #include "noria/queue/shortage.hpp"
 #include "noria/queue/supply.hpp"
@@ -26,25 +26,6 @@
 #include "noria/stats/ledger.hpp"
 
 namespace noria::inline NORIA_ABI {
-
-// What one receive queue has seen. Moved by its thread only. Where mlx5 counts the same its name is used.
-//
-//   buff_alloc_err = held_back + holes + frames dropped with no_memory
-//   oversize       = frames dropped with packet_too_big
-struct receive_counters {
-    std::uint64_t frames = 0;         // that the device gave whole, whatever became of them
-    std::uint64_t delivered = 0;      // packets handed to the consumer
-    std::uint64_t bytes = 0;          // in them
-    std::uint64_t fillers = 0;        // completions that only use up strides,
-    std::uint64_t filler_strides = 0; // and how many these were
-    std::uint64_t refused = 0;        // completions that named no buffer the device had
-    std::uint64_t wqe_err = 0;        // completions with an error status, fillers too
-    std::uint64_t oversize = 0;       // frames longer than the longest, or in more pieces than a packet has
-    std::uint64_t held_back = 0;      // polls that ended early: a frame waits for memory
-    std::uint64_t holes = 0;          // refills that left a slot or a work buffer empty
-    std::uint64_t buff_alloc_err = 0; // times that memory was wanted and there was none
-    build_counters built;
-};
 
 // One receive queue: a device on one side, packets on the other, and a strategy between them.
 //
@@ -100,10 +81,14 @@ class rx_queue {
         if constexpr (requires { q.builder.begin_poll(0u, 0u); })
             q.builder.begin_poll(q.memory.pages->free(), q.memory.pages->pages());
         const std::uint32_t done = work_off(q, budget, consume);
-        if constexpr (requires { q.builder.end_poll(0u, *q.memory.packets); })
-            q.builder.end_poll(done, *q.memory.packets);
-        else if constexpr (requires { q.builder.end_poll(0u); })
-            q.builder.end_poll(done);
+        // Of a poll that ended before a frame for want of memory, `done` says nothing of the work.
+        if constexpr (requires { q.builder.end_poll(0u, *q.memory.packets); }) {
+            if (!q.waiting)
+                q.builder.end_poll(done, *q.memory.packets);
+        } else if constexpr (requires { q.builder.end_poll(0u); }) {
+            if (!q.waiting)
+                q.builder.end_poll(done);
+        }
         return done;
     }
 
@@ -127,7 +112,8 @@ class rx_queue {
     [[nodiscard]] const dma_counters& dma() const noexcept { return body_->dma->counters(); }
 
     // The owner. Packets alive; and the bytes they keep from the device: whole pages, as long as one byte is
-    // held, the pages of used-up work buffers until these are posted anew, and heads.
+    // held, but for those of which the device has the other half; the pages of used-up work buffers until
+    // these are posted anew; and heads.
     [[nodiscard]] std::uint32_t packets_out() const noexcept { return body_->memory.packets->in_flight(); }
     [[nodiscard]] std::uint64_t pinned_bytes() const noexcept { return body_->memory.pinned_bytes(); }
     // Any thread. Pages the supply has had from the pool, in all.
@@ -144,8 +130,11 @@ class rx_queue {
     [[nodiscard]] build& builder() noexcept { return body_->builder; }
 
   private:
+    // Strides are used up, whoever has them then, and leave no hole.
+    static constexpr bool minds_holes =
+        answer == shortage::drop_and_recycle && build::attaches && supply::model == buffer_model::per_packet;
     // Can a frame that one buffer holds become a packet without being gathered? Not where somebody looks at
-    // it before.
+    // it before: a consumer, or leaves_no_hole().
     template <class Consumer>
     static constexpr bool knows_whole =
         requires(supply& of, const completion& done, mapping& dma) {
@@ -154,8 +143,7 @@ class rx_queue {
         } &&
         requires(build& by, whole_frame& arrived, supply& of, packet_pool& packets,
                  build_counters& counters) { by.build(arrived, of, packets, counters); } &&
-        !(answer == shortage::drop_and_recycle && build::attaches) &&
-        !requires(Consumer& consume, frame& arrived) { consume.admits(arrived); };
+        !minds_holes && !requires(Consumer& consume, frame& arrived) { consume.admits(arrived); };
 
     static constexpr std::uint32_t burst = 64;
     static constexpr std::uint32_t touch_ahead = 4; // completions
@@ -199,8 +187,10 @@ class rx_queue {
     template <class Consumer>
     static std::uint32_t work_off(body& q, std::uint32_t budget, Consumer& consume) noexcept {
         std::uint32_t done = 0;
-        if (q.waiting && budget != 0 && finish_late(q, consume)) [[unlikely]]
-            done = 1;
+        if (q.waiting && budget != 0) [[unlikely]] {
+            finish_late(q, consume);
+            done = !q.waiting;
+        }
         refill(q);
         if (q.waiting) [[unlikely]] // still: what came behind it has to wait as well
             return budget;
@@ -214,11 +204,17 @@ class rx_queue {
                 q.completions.data() + (q.reaped > touch_ahead ? q.reaped - touch_ahead : 0);
             done += most;
             q.next += most;
-            for (; now != end; ++now) {
-                if (now < untouched)
-                    touch(q, now[touch_ahead]);
-                if (!take_in(q, *now, consume)) [[unlikely]] {
-                    q.next -= static_cast<std::uint32_t>(end - now - 1);
+            while (now != end) {
+                if constexpr (knows_whole<Consumer>)
+                    if (q.gathered.blank()) [[likely]]
+                        now = take_whole(q, now, end, untouched, consume);
+                if (now != end && !q.waiting) {
+                    if (now < untouched)
+                        touch(q, now[touch_ahead]);
+                    take_piece(q, *now++, consume);
+                }
+                if (q.waiting) [[unlikely]] {
+                    q.next -= static_cast<std::uint32_t>(end - now);
                     return budget;
                 }
             }
@@ -253,50 +249,60 @@ class rx_queue {
         q.memory.source->touch(soon, reads < most_touched ? reads : most_touched);
     }
 
-    // False when the frame is whole, cannot be built, and is to wait.
+    // Makes packets of frames that lie in one buffer each, and need not be gathered: up to the first
+    // completion that tells of something else, or up to behind a frame for which there was no memory, which
+    // has been gathered after all. What is counted for each is added up first.
     template <class Consumer>
-    [[nodiscard, gnu::always_inline]] static bool take_in(body& q, const completion& now,
-                                                          Consumer& consume) noexcept {
-        if constexpr (knows_whole<Consumer>) {
-            constexpr std::uint32_t telling =
-                completion::end_of_packet | completion::error | completion::filler;
-            if ((now.flags & telling) == completion::end_of_packet && now.length <= q.longest &&
-                q.gathered.blank() && q.memory.source->accept_whole(now, *q.dma)) [[likely]]
-                return finish_whole(q, now, consume);
+    [[nodiscard, gnu::always_inline]] static const completion*
+    take_whole(body& q, const completion* now, const completion* end, const completion* untouched,
+               Consumer& consume) noexcept {
+        constexpr std::uint32_t telling = completion::end_of_packet | completion::error | completion::filler;
+        const completion* const first = now;
+        std::uint64_t bytes = 0;
+        build_counters built;
+        bool made_all = true;
+        for (; now != end; ++now) {
+            if ((now->flags & telling) != completion::end_of_packet || now->length > q.longest ||
+                !q.memory.source->accept_whole(*now, *q.dma)) [[unlikely]]
+                break;
+            if (now < untouched) [[likely]]
+                touch(q, now[touch_ahead]);
+            whole_frame arrived(q.memory.source->piece_of(*now));
+            packet_ptr made = q.builder.build(arrived, *q.memory.source, *q.memory.packets, built);
+            if (!made) [[unlikely]] {
+                made_all = false;
+                break;
+            }
+            q.memory.source->settle(arrived);
+            label(*made, *now);
+            bytes += arrived.length();
+            consume(std::move(made));
         }
-        return take_piece(q, now, consume);
-    }
-
-    // Makes a packet of a frame that was not gathered, or, for want of memory, gathers it after all.
-    template <class Consumer>
-    [[nodiscard, gnu::always_inline]] static bool finish_whole(body& q, const completion& now,
-                                                               Consumer& consume) noexcept {
-        whole_frame arrived(q.memory.source->piece_of(now));
-        ++q.counters.frames;
-        packet_ptr made = q.builder.build(arrived, *q.memory.source, *q.memory.packets, q.counters.built);
-        if (!made) [[unlikely]]
-            return give_way(q, now);
-        q.memory.source->settle(arrived);
-        label(*made, now);
-        ++q.counters.delivered;
-        q.counters.bytes += arrived.length();
-        consume(std::move(made));
-        return true;
+        const auto delivered = static_cast<std::uint64_t>(now - first);
+        q.counters.frames += delivered;
+        q.counters.delivered += delivered;
+        q.counters.bytes += bytes;
+        q.counters.built += built;
+        if (!made_all) [[unlikely]] {
+            ++q.counters.frames;
+            give_way(q, *now++);
+        }
+        return now;
     }
 
     template <class Consumer>
-    [[nodiscard]] static bool take_piece(body& q, const completion& now, Consumer& consume) noexcept {
+    static void take_piece(body& q, const completion& now, Consumer& consume) noexcept {
         const accepted what = q.memory.source->accept(now, *q.dma, q.gathered);
         if (what == accepted::refused) [[unlikely]] {
             ++q.counters.refused;
-            return true;
+            return;
         }
         const bool bad = (now.flags & completion::error) != 0;
         if (what == accepted::filler) {
             ++q.counters.fillers;
             q.counters.filler_strides += now.strides;
             q.counters.wqe_err += bad;
-            return true;
+            return;
         }
         if (bad) [[unlikely]] {
             ++q.counters.wqe_err;
@@ -305,24 +311,24 @@ class rx_queue {
         const bool whole =
             supply::model == buffer_model::striding || (now.flags & completion::end_of_packet) != 0;
         if (!whole)
-            return true;
+            return;
         ++q.counters.frames;
         if (q.gathered.length() > q.longest) [[unlikely]]
             q.gathered.spoil(drop_reason::packet_too_big);
         q.gathered.describe(now);
-        return finish(q, consume);
+        finish(q, consume);
     }
 
-    // Makes a packet of the gathered frame, or drops it with a reason, or (false) leaves it for the next
-    // poll. Inlined, as nearly all calls come from one place; the other one is finish_late.
+    // Makes a packet of the gathered frame, or drops it with a reason, or leaves it for the next poll, which
+    // `waiting` says then. Inlined, as nearly all calls come from one place; the other one is finish_late.
     template <class Consumer>
-    [[nodiscard, gnu::always_inline]] static bool finish(body& q, Consumer& consume) noexcept {
+    [[gnu::always_inline]] static void finish(body& q, Consumer& consume) noexcept {
         if constexpr (requires { consume.admits(q.gathered); })
             if (!q.waiting && !q.gathered.spoiled() && !consume.admits(q.gathered))
                 q.gathered.spoil(drop_reason::filter);
         if (q.gathered.spoiled()) [[unlikely]] {
             drop(q);
-            return true;
+            return;
         }
         packet_ptr made;
         if (leaves_no_hole(q)) [[likely]]
@@ -336,31 +342,29 @@ class rx_queue {
         q.counters.bytes += q.gathered.length();
         q.gathered.clear();
         consume(std::move(made));
-        return true;
     }
     template <class Consumer>
-    [[nodiscard, gnu::noinline]] static bool finish_late(body& q, Consumer& consume) noexcept {
-        return finish(q, consume);
+    [[gnu::noinline]] static void finish_late(body& q, Consumer& consume) noexcept {
+        finish(q, consume);
     }
 
-    // There is no memory for a packet. False when the frame waits for some.
-    [[nodiscard, gnu::noinline]] static bool give_way(body& q) noexcept {
+    // There is no memory for a packet: the frame waits for some, or is dropped.
+    [[gnu::noinline]] static void give_way(body& q) noexcept {
         ++q.counters.buff_alloc_err;
         if constexpr (answer == shortage::leave_in_ring) {
             ++q.counters.held_back;
             q.waiting = true;
-            return false;
+        } else {
+            q.gathered.spoil(drop_reason::no_memory);
+            drop(q);
         }
-        q.gathered.spoil(drop_reason::no_memory);
-        drop(q);
-        return true;
     }
     // The piece is made anew: to hand over the one there is would keep it in memory, and not in registers, on
     // the usual way too.
-    [[nodiscard, gnu::noinline]] static bool give_way(body& q, const completion& now) noexcept {
+    [[gnu::noinline]] static void give_way(body& q, const completion& now) noexcept {
         static_cast<void>(q.gathered.add(q.memory.source->piece_of(now)));
         q.gathered.describe(now);
-        return give_way(q);
+        give_way(q);
     }
     [[gnu::noinline]] static void drop(body& q) noexcept {
         q.waiting = false;
@@ -373,7 +377,7 @@ class rx_queue {
     // Where the ring is to stay full, a packet gets a frame's memory only if there is a page in its place. A
     // build that copies, but would keep that memory for want of a head, is asked only while there is one.
     [[nodiscard]] static bool leaves_no_hole([[maybe_unused]] body& q) noexcept {
-        if constexpr (answer == shortage::drop_and_recycle && build::attaches) {
+        if constexpr (minds_holes) {
             const std::uint32_t length = q.gathered.length();
             const bool copied = length != 0 && q.builder.reads(length) >= length;
             if ((copied && build::needs_head) || q.memory.source->replaceable(q.gathered))

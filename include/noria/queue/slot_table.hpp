@@ -35,6 +35,7 @@ class slot_table {
         if (table.slots_ == nullptr || table.waiting_ == nullptr)
             return make_error(std::errc::not_enough_memory,
                               "the system has no memory for the queue's descriptors");
+        table.end_ = table.waiting_;
         table.mask_ = places - 1;
         table.count_ = slots;
         table.batch_ = slots / 4 == 0 ? 1 : slots / 4 < refill_batch ? slots / 4 : refill_batch;
@@ -47,8 +48,8 @@ class slot_table {
 
     slot_table(slot_table&& other) noexcept
         : slots_(std::exchange(other.slots_, nullptr)), waiting_(std::exchange(other.waiting_, nullptr)),
-          mask_(other.mask_), count_(std::exchange(other.count_, 0)), waiting_count_(other.waiting_count_),
-          batch_(other.batch_) {}
+          end_(other.end_), mask_(other.mask_), count_(std::exchange(other.count_, 0)), batch_(other.batch_) {
+    }
     slot_table& operator=(slot_table&&) = delete;
     ~slot_table() {
         delete[] slots_;
@@ -57,13 +58,14 @@ class slot_table {
 
     // Posts waiting slots in batches, at most `most`. prepare(Buffer&, buffer_post&) fills in address and
     // length; false when there is no memory for this one, which stays a hole and keeps no other back. False
-    // when a slot that could have been posted is a hole now.
-    template <class Backend, class Prepare>
-    bool post(Backend& backend, Prepare prepare, std::uint32_t most = ~0u) noexcept {
-        while (waiting_count_ >= batch_) {
+    // when a slot that could have been posted is a hole now. `ahead(count)` is told of each batch before.
+    template <class Backend, class Prepare, class Ahead>
+    bool post(Backend& backend, Prepare prepare, std::uint32_t most, Ahead ahead) noexcept {
+        while (waiting() >= batch_) {
             const std::uint32_t limit = most < batch_ ? most : batch_;
+            ahead(limit);
             slot* const slots = slots_;
-            std::uint32_t* const top = waiting_ + waiting_count_;
+            std::uint32_t* const top = end_;
             std::uint32_t* number = top;
             std::uint32_t* const end = top - limit;
             for (buffer_post* post = posts_.data(); number != end; ++post) {
@@ -86,12 +88,26 @@ class slot_table {
                 std::uint32_t& id = slots_[top[-1 - std::ptrdiff_t{i}]].id;
                 id = not_posted(id);
             }
-            waiting_count_ -= taken;
+            end_ -= taken;
             most -= taken;
             if (taken != batch_)
                 return ready == batch_;
         }
         return true;
+    }
+
+    template <class Backend, class Prepare>
+    bool post(Backend& backend, Prepare prepare, std::uint32_t most = ~0u) noexcept {
+        return post(backend, prepare, most, [](std::uint32_t) noexcept {});
+    }
+
+    // visit(Buffer&) for the `count` slots that wait and are posted next.
+    template <class Visit>
+    void for_next(std::uint32_t count, Visit visit) noexcept {
+        slot* const slots = slots_;
+        const std::uint32_t* number = end_;
+        for (const std::uint32_t* const last = number - count; number != last;)
+            visit(slots[*--number].buffer);
     }
 
     // How many may be posted so that each buffer the device has finds a packet for what will be in it. A
@@ -101,7 +117,7 @@ class slot_table {
             return ~0u;
         const auto open =
             terms.gathered == nullptr ? 0u : static_cast<std::uint32_t>(terms.gathered->pieces().size());
-        const std::uint32_t spoken_for = count_ - waiting_count_ - open + (open != 0);
+        const std::uint32_t spoken_for = count_ - waiting() - open + (open != 0);
         return terms.packets > spoken_for ? terms.packets - spoken_for : 0;
     }
 
@@ -116,7 +132,7 @@ class slot_table {
     }
 
     // The slot's memory is free for the device again, or gone: it waits to be posted.
-    void wait(std::uint32_t number) noexcept { waiting_[waiting_count_++] = number; }
+    void wait(std::uint32_t number) noexcept { *end_++ = number; }
 
     // For a hint: the buffer an id stands for, posted or not; of an id that stands for none, any one, perhaps
     // one that nobody ever used.
@@ -124,11 +140,15 @@ class slot_table {
     [[nodiscard]] Buffer& buffer(std::uint32_t number) noexcept { return slots_[number].buffer; }
     [[nodiscard]] const Buffer& buffer(std::uint32_t number) const noexcept { return slots_[number].buffer; }
     [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
-    [[nodiscard]] std::uint32_t waiting() const noexcept { return waiting_count_; }
+    [[nodiscard]] std::uint32_t waiting() const noexcept {
+        return static_cast<std::uint32_t>(end_ - waiting_);
+    }
     [[nodiscard]] std::uint32_t batch() const noexcept { return batch_; } // slots that are posted together
     [[nodiscard]] static constexpr std::uint32_t number_of(std::uint32_t id) noexcept {
         return id & (most_slots - 1);
     }
+    // The number in an id that complete() knew: what it looked with, so that it need not be found again.
+    [[nodiscard]] std::uint32_t place_of(std::uint32_t id) const noexcept { return id & mask_; }
 
   private:
     slot_table() = default;
@@ -157,10 +177,10 @@ class slot_table {
     };
 
     slot* slots_ = nullptr;
-    std::uint32_t* waiting_ = nullptr;
+    std::uint32_t* waiting_ = nullptr; // their numbers: a stack,
+    std::uint32_t* end_ = nullptr;     // which ends here
     std::uint32_t mask_ = 0;
     std::uint32_t count_ = 0;
-    std::uint32_t waiting_count_ = 0;
     std::uint32_t batch_ = refill_batch;
     std::array<buffer_post, refill_batch> posts_; // those of a batch: here, so that they are cleared but once
 };

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -19,22 +18,12 @@
 #include "noria/queue/few_pieces.hpp"
 #include "noria/queue/in_flight.hpp"
 #include "noria/queue/offload.hpp"
+#include "noria/queue/plain_packets.hpp"
+#include "noria/queue/transmit_terms.hpp"
 #include "noria/stats/drop_reason.hpp"
 #include "noria/stats/ledger.hpp"
 
 namespace noria::inline NORIA_ABI {
-
-struct tx_options {
-    std::uint32_t descriptors = 512;
-    // The queue stops when fewer descriptors are free than the longest packet takes and `spare` more, and
-    // wakes when `wake_free` are; 0 is a quarter of them. Apart, so that it does not stop and wake at every
-    // packet.
-    std::uint32_t spare = 0;
-    std::uint32_t wake_free = 0;
-    // A packet in too many pieces, and no memory to make them fewer: it is dropped at once; or kept, and
-    // tried again so often, once at each complete(), with nothing else sent meanwhile so that order is kept.
-    std::uint32_t retries = 0;
-};
 
 // What one transmit queue has seen. Moved by its thread only. What it dropped is in drops().
 struct transmit_counters {
@@ -65,41 +54,20 @@ class tx_queue {
     // the regions outlive the queue.
     [[nodiscard]] static result<tx_queue> create(Backend& device, region& memory,
                                                  const tx_options& options = {}, Limit limit = {}) noexcept {
-        const auto configured = device.configure_transmit(
-            {.descriptors = options.descriptors, .most_pieces = packet::most_fragments + 1});
+        const auto configured = device.configure_transmit(transmit_terms::asked(options));
         if (!configured)
             return configured.error();
-        const transmit_setup& has = *configured;
-        if (has.most_pieces == 0 || has.most_pieces > packet::most_fragments + 1 || has.descriptors == 0 ||
-            has.descriptors > options.descriptors)
-            return make_error(std::errc::protocol_error,
-                              "the device answers with at least one descriptor and one piece a packet, and "
-                              "with no more than it was asked for");
-        const std::uint64_t stop_below = std::uint64_t{has.most_pieces} + options.spare;
-        const std::uint64_t wake_at = options.wake_free != 0             ? options.wake_free
-                                      : has.descriptors / 4 > stop_below ? has.descriptors / 4
-                                                                         : stop_below;
-        if (wake_at < stop_below || wake_at > has.descriptors)
-            return make_error(std::errc::invalid_argument,
-                              "the queue wakes (`found`) at no fewer free descriptors than it stops below "
-                              "(`wanted`), and at no more than there are: ask for more descriptors, or less "
-                              "to spare",
-                              stop_below, wake_at);
-        auto sending = in_flight::create(has.descriptors);
+        const auto terms = transmit_terms::of(options, *configured);
+        if (!terms)
+            return terms.error();
+        auto sending = in_flight::create(terms->descriptors);
         if (!sending)
             return sending.error();
         tx_queue queue;
-        queue.body_ = owned<body>::make(device, *std::move(sending), std::move(limit));
+        queue.body_ = owned<body>::make(device, *terms, *std::move(sending), std::move(limit));
         if (!queue.body_)
             return make_error(std::errc::not_enough_memory,
                               "the system has no memory for the queue's bookkeeping");
-        body& q = *queue.body_;
-        q.most_pieces = has.most_pieces;
-        q.offloads = has.offloads;
-        q.free = q.descriptors = has.descriptors;
-        q.stop_below = static_cast<std::uint32_t>(stop_below);
-        q.wake_at = static_cast<std::uint32_t>(wake_at);
-        q.retries = options.retries;
         if (const error failed = queue.attach(memory); failed.code)
             return failed;
         return queue;
@@ -112,14 +80,19 @@ class tx_queue {
 
     // Takes packets from the front, in order, and posts them to the device. The number taken: their places
     // are empty, they are sent off, or kept for lack of memory, or dropped for a reason. The others are still
-    // the caller's, with the same bytes (perhaps in fewer pieces, or with a checksum or a tag filled in): the
-    // queue has stopped, or keeps a packet, or the device took no more. What a packet wants filled in
-    // (queue/offload.hpp) the device does, or this. One doorbell for up to 64 descriptors. Precondition: no
-    // place is empty, all bytes are in regions the queue knows. O(pieces), and O(bytes) where a packet has
-    // too many of them.
+    // the caller's, with the same bytes (perhaps in fewer pieces, or with a checksum or a tag filled in, or
+    // the lengths out of headers that go before segments): the queue has stopped, or keeps a packet, or the
+    // device took no more. What a packet wants (queue/offload.hpp) the device does, or this; what is to be
+    // cut into segments, and cannot be, is dropped. One doorbell for up to 64 descriptors; and one for all
+    // the plain packets in front, where the device has a shorter way for these (transmits_plain).
+    // Precondition: no place is empty, all bytes are in regions the queue knows. O(pieces), and O(bytes)
+    // where a packet has too many of them.
     [[nodiscard]] std::uint32_t send(std::span<packet_ptr> packets) noexcept {
         body& q = *body_;
         const auto offered = static_cast<std::uint32_t>(packets.size());
+        if constexpr (transmits_plain<Backend>)
+            if (!q.stopped && !q.kept)
+                packets = packets.subspan(send_plain_ones(q, packets));
         while (!packets.empty() && !q.stopped && !q.kept) {
             const staged ready = stage(q, packets);
             const std::uint32_t taken = post(q, packets, ready);
@@ -140,7 +113,8 @@ class tx_queue {
     // Takes up to `budget` reports off the device, frees what it is done with, in bulk, and wakes the queue
     // if there is room again. The number of reports, bad ones too; less than the budget means that there was
     // no more. A kept packet is tried again. Freeing is as packet_ptr::free: at best inside the owner
-    // sections of the packets' pools.
+    // sections of the packets' pools. It may call the `release` of wrapped memory (packet_pool::wrap), which
+    // therefore calls neither this nor send() of the same queue.
     std::uint32_t complete(std::uint32_t budget) noexcept {
         body& q = *body_;
         std::uint32_t done = 0;
@@ -180,7 +154,7 @@ class tx_queue {
         q.drops.count(drop_reason::queue_purge, purged);
         if (q.bytes_out != 0)
             q.limit.completed(std::exchange(q.bytes_out, 0), q.now);
-        q.free = q.descriptors;
+        q.free = q.terms.descriptors;
         wake(q);
     }
 
@@ -190,7 +164,7 @@ class tx_queue {
     [[nodiscard]] const transmit_counters& counters() const noexcept { return body_->counters; }
     [[nodiscard]] const drop_histogram& drops() const noexcept { return body_->drops; }
     [[nodiscard]] const Limit& limit() const noexcept { return body_->limit; }
-    [[nodiscard]] std::uint32_t most_pieces() const noexcept { return body_->most_pieces; }
+    [[nodiscard]] std::uint32_t most_pieces() const noexcept { return body_->terms.most_pieces; }
     [[nodiscard]] std::uint32_t free_descriptors() const noexcept { return body_->free; }
     // Packets whose memory the device has, or whose end is not known.
     [[nodiscard]] std::uint32_t packets_out() const noexcept { return body_->sending.packets(); }
@@ -209,22 +183,18 @@ class tx_queue {
     static constexpr std::uint32_t burst = 64; // descriptors, reports
 
     struct body {
-        body(Backend& to, in_flight&& made, Limit&& most) noexcept
-            : device(to), sending(std::move(made)), limit(std::move(most)) {}
+        body(Backend& to, const transmit_terms& agreed, in_flight&& made, Limit&& most) noexcept
+            : device(to), terms(agreed), free(agreed.descriptors), sending(std::move(made)),
+              limit(std::move(most)) {}
         ~body() { kept.free(drop_reason::queue_purge); }
 
         Backend& device;
+        transmit_terms terms;
+        std::uint32_t free; // descriptors
         in_flight sending;
         [[no_unique_address]] Limit limit;
         packet_ptr kept;
         std::uint32_t tries = 0; // of the kept one
-        std::uint32_t retries = 0;
-        std::uint32_t most_pieces = 0;
-        std::uint32_t offloads = 0; // what the device does
-        std::uint32_t descriptors = 0;
-        std::uint32_t free = 0; // of them
-        std::uint32_t stop_below = 0;
-        std::uint32_t wake_at = 0;
         bool stopped = false;
         nanoseconds now = 0;
         std::uint64_t bytes_out = 0; // of packets whose end is not known
@@ -242,56 +212,46 @@ class tx_queue {
         bool odd = false;          // the next one cannot be posted, whatever room there is
     };
 
+    // Those in front that the device takes in a shorter way.
+    [[nodiscard]] static std::uint32_t send_plain_ones(body& q, std::span<packet_ptr> packets) noexcept {
+        if (const std::uint32_t most = q.terms.beginnings(q.free); packets.size() > most)
+            packets = packets.first(most);
+        const plain_run run = send_plain(q.device, packets, q.regions.last(), q.sending, q.limit);
+        q.counters.offered += run.packets;
+        q.counters.doorbells += run.packets != 0;
+        q.free -= run.packets;
+        q.bytes_out += run.bytes;
+        stop(q);
+        return run.packets;
+    }
+
     // Takes as many packets as there is room for, and writes their posts. Here and below the queue's state is
     // a parameter, so that it is in a register: no store into a packet makes the compiler look it up again.
     [[nodiscard]] static staged stage(body& q, std::span<packet_ptr> packets) noexcept {
-        const std::uint32_t most = q.free < q.stop_below ? 0 : q.free - q.stop_below + 1;
-        const std::uint32_t room = most < burst ? most : burst; // a packet may begin there
+        const std::uint32_t most = q.terms.beginnings(q.free);
+        const std::uint32_t room = most < burst ? most : burst;
         staged ready;
-        while (stage_plain(q, packets, room, ready) && stage_other(q, packets[ready.packets], ready)) {
+        while (ready.posts < room) {
+            std::span<packet_ptr> left = packets.subspan(ready.packets);
+            if (left.size() > room - ready.posts)
+                left = left.first(room - ready.posts);
+            plain_posts to{&q.posts[ready.posts]};
+            const plain_run run = put_plain(left, to, q.regions.last(), q.sending, q.limit, ready.bytes);
+            ready.packets += run.packets;
+            ready.posts += run.packets;
+            ready.bytes += run.bytes;
+            if (run.packets == left.size() || !q.limit.has_room(ready.bytes) ||
+                !stage_other(q, left[run.packets], ready))
+                break;
         }
         return ready;
     }
-    // Most packets are in one piece, lie where the one before them did, and want nothing done: the next ones
-    // that do. Is there another one behind them, and room for one?
-    [[nodiscard, gnu::noinline]] static bool stage_plain(body& q, std::span<packet_ptr> packets,
-                                                         std::uint32_t room, staged& ready) noexcept {
-        if (ready.posts >= room)
-            return false;
-        packets = packets.subspan(ready.packets);
-        packet_ptr* next = packets.data();
-        packet_ptr* const end =
-            next + (packets.size() < room - ready.posts ? packets.size() : room - ready.posts);
-        transmit_post* post = &q.posts[ready.posts];
-        const attached_regions::window& here = q.regions.last();
-        in_flight::inserter sending = q.sending.insert();
-        std::uint64_t bytes = 0;
-        for (; next != end && q.limit.has_room(ready.bytes + bytes); ++next, ++post) {
-            const packet& each = **next;
-            const std::uint32_t length = each.size();
-            const std::size_t offset = here.offset_of(each.data());
-            if (!each.is_linear() || length == 0 || offset >= here.bytes() || wants_offload(each))
-                break;
-            *post = {.iova = here.iova_at(offset),
-                     .id = sending.put(std::move(*next), length, 1),
-                     .length = length,
-                     .packet_bytes = length,
-                     .flags = transmit_post::end_of_packet};
-            bytes += length;
-        }
-        sending.done();
-        const auto taken = static_cast<std::uint32_t>(next - packets.data());
-        q.regions.sync_last(bytes, taken);
-        ready.packets += taken;
-        ready.posts += taken;
-        ready.bytes += bytes;
-        return next != end && q.limit.has_room(ready.bytes);
-    }
     // Any packet. False when there may be no room for it now, or never: then it is odd.
     [[nodiscard, gnu::noinline]] static bool stage_other(body& q, packet_ptr& any, staged& ready) noexcept {
-        if (burst - ready.posts < q.most_pieces)
+        if (burst - ready.posts < q.terms.most_pieces)
             return false;
-        ready.odd = any->size() == 0 || !do_without_device(*any, q.offloads) || !fit(q, *any);
+        ready.odd = refusal(*any, q.terms.offloads) != drop_reason::consumed ||
+                    !do_without_device(*any, q.terms.offloads) || !fit(q, *any);
         if (ready.odd)
             return false;
         packet& sending = *any;
@@ -308,9 +268,9 @@ class tx_queue {
     }
     [[nodiscard]] static bool fit(body& q, packet& sending) noexcept {
         const std::uint32_t before = sending.headlen();
-        if (pieces_of(sending) <= q.most_pieces) [[likely]]
+        if (pieces_of(sending) <= q.terms.most_pieces) [[likely]]
             return true;
-        if (!fit_pieces(sending, q.most_pieces)) {
+        if (!fit_pieces(sending, q.terms.most_pieces)) {
             ++q.counters.linearize_failed;
             return false;
         }
@@ -351,25 +311,25 @@ class tx_queue {
     }
 
     static void stop(body& q) noexcept {
-        if (!q.stopped && (q.free < q.stop_below || !q.limit.has_room(0))) {
+        if (!q.stopped && (q.free < q.terms.stop_below || !q.limit.has_room(0))) {
             q.stopped = true;
             ++q.counters.stops;
         }
     }
     static void wake(body& q) noexcept {
-        if (q.stopped && q.free >= q.wake_at && q.limit.has_room(0)) {
+        if (q.stopped && q.free >= q.terms.wake_at && q.limit.has_room(0)) {
             q.stopped = false;
             ++q.counters.wakes;
         }
     }
 
     // A packet that cannot be posted: it is dropped, or kept.
-    void set_aside(packet_ptr& odd) noexcept {
+    [[gnu::noinline]] void set_aside(packet_ptr& odd) noexcept {
         body& q = *body_;
         ++q.counters.offered;
-        if (odd->size() == 0) {
-            drop(odd, drop_reason::packet_too_small);
-        } else if (q.retries == 0) {
+        if (const drop_reason never = refusal(*odd, q.terms.offloads); never != drop_reason::consumed) {
+            drop(odd, never);
+        } else if (q.terms.retries == 0) {
             drop(odd, drop_reason::no_memory);
         } else {
             ++q.counters.kept;
@@ -381,7 +341,7 @@ class tx_queue {
         body& q = *body_;
         const staged ready = stage(q, {&q.kept, 1});
         if (ready.odd) {
-            if (++q.tries == q.retries)
+            if (++q.tries == q.terms.retries)
                 drop(q.kept, drop_reason::no_memory);
         } else {
             // Where that takes none, it is kept on.

@@ -106,47 +106,67 @@ class work_buffers {
             posted_ -= strides_.pages_each();
         if ((done.flags & completion::filler) != 0)
             return accepted::filler;
-        const std::uint32_t stride_bytes = strides_.geometry().stride_bytes;
         const bool whole = (done.flags & completion::end_of_packet) != 0;
-        if (!whole ||
-            std::uint64_t{frame_offset_} + done.length > std::uint64_t{done.strides} * stride_bytes) {
+        if (!whole || frame_offset_ + std::uint64_t{done.length} > strides_.bytes_of(done.strides)) {
             gathered.spoil(drop_reason::device_error);
             return accepted::piece;
         }
         dma.sync_for_cpu(done.length);
         strides_.walk(done.offset + frame_offset_, done.length,
                       [&](std::uint32_t n, std::uint32_t within, std::uint32_t bytes) {
-                          const std::uint32_t used = (within + bytes) % stride_bytes; // of the last stride
-                          const std::uint32_t left = used == 0 ? 0 : stride_bytes - used;
-                          const bool added =
-                              gathered.add({.under = &strides_.page_at(done.id, n),
-                                            .offset = within,
-                                            .length = bytes,
-                                            .headroom = frame_offset_,
-                                            .room = left > tail_overhead_ ? left - tail_overhead_ : 0,
-                                            .truesize = round_up(frame_offset_ + bytes, stride_bytes),
-                                            .slot = done.id,
-                                            .number = n});
-                          if (!added)
+                          if (!gathered.add(piece_at(done.id, n, within, bytes)))
                               gathered.spoil(drop_reason::packet_too_big);
                       });
         return accepted::piece;
     }
 
+    // A frame on one page, which has some bytes. (Of one that has none, the length less 1 is the greatest.)
+    [[nodiscard, gnu::always_inline]] bool accept_whole(const completion& done, mapping& dma) noexcept {
+        const std::uint32_t on_page = strides_.place_of_byte(done.offset + frame_offset_).left;
+        if (done.length - 1 >= on_page || done.id == unposted_ ||
+            frame_offset_ + std::uint64_t{done.length} > strides_.bytes_of(done.strides))
+            return false;
+        const stride_use use = strides_.consume(done.id, done.offset, done.strides);
+        if (use == stride_use::refused) [[unlikely]]
+            return false;
+        if (use == stride_use::finished) [[unlikely]]
+            posted_ -= strides_.pages_each();
+        dma.sync_for_cpu(done.length);
+        return true;
+    }
+    [[nodiscard, gnu::always_inline]] piece piece_of(const completion& done) const noexcept {
+        const auto at = strides_.place_of_byte(done.offset + frame_offset_);
+        return piece_at(done.id, at.page, at.offset, done.length);
+    }
+
     // A frame's strides are used up, whoever has them then.
     [[nodiscard]] static bool replaceable(const frame&) noexcept { return true; }
 
-    [[nodiscard]] page& take(piece& part) noexcept {
+    [[nodiscard, gnu::always_inline]] page& take(piece& part) noexcept {
         part.taken = true;
         return strides_.take(part.slot, part.number);
     }
 
-    void settle(frame&) noexcept {}
+    void settle(any_frame auto&) noexcept {}
 
     [[nodiscard]] std::uint32_t posted_pages() const noexcept { return posted_; }
     [[nodiscard]] bool pins(const page& out) const noexcept { return strides_.pins(out); }
 
   private:
+    [[nodiscard, gnu::always_inline]] piece piece_at(std::uint32_t id, std::uint32_t n, std::uint32_t within,
+                                                     std::uint32_t bytes) const noexcept {
+        const std::uint32_t stride_bytes = strides_.geometry().stride_bytes;
+        const std::uint32_t left = (0 - within - bytes) & (stride_bytes - 1); // of the last stride
+        return {.under = &strides_.page_at(id, n),
+                .offset = within,
+                .length = bytes,
+                .headroom = frame_offset_,
+                .room = left > tail_overhead_ ? left - tail_overhead_ : 0,
+                .truesize = frame_offset_ + bytes + left,
+                .slot = id,
+                .number = n};
+    }
+
     work_buffers(stride_pool&& strides, const rx_options& options) noexcept
         : strides_(std::move(strides)), frame_offset_(frame_offset(options)),
           tail_overhead_(options.geometry.tail_overhead) {}
