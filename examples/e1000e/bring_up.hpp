@@ -74,7 +74,7 @@ template <hardware::register_space Registers, noria::clock_source Clock>
 // Has the last reset not come to its end? That of a card that is gone has.
 template <hardware::register_space Registers>
 [[nodiscard]] bool in_reset(Registers& card) noexcept {
-    const std::uint32_t control = card.read32(reg::ctrl::at);
+    const std::uint32_t control = hardware::read_again_if_lost(card, reg::ctrl::at);
     return control != all_ones && (control & reg::ctrl::device_reset) != 0;
 }
 
@@ -91,8 +91,9 @@ inline constexpr std::uint32_t filter_bits =
 // the same register (7.5).
 template <hardware::register_space Registers>
 void start_link(Registers& card, bool vlan) noexcept {
-    card.write32(reg::ctrl::at, card.read32(reg::ctrl::at) | reg::ctrl::set_link_up | reg::ctrl::auto_speed |
-                                    (vlan ? reg::ctrl::strip_vlan : 0));
+    if (const std::uint32_t was = hardware::read_again_if_lost(card, reg::ctrl::at); was != all_ones)
+        card.write32(reg::ctrl::at, was | reg::ctrl::set_link_up | reg::ctrl::auto_speed |
+                                        (vlan ? reg::ctrl::strip_vlan : 0));
 }
 
 template <hardware::register_space Registers>

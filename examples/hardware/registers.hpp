@@ -44,6 +44,14 @@ concept register_space = requires(Registers& registers, std::uint32_t offset, st
     { registers.doorbell32(offset, value) } noexcept -> std::same_as<void>;
 };
 
+// What a register says that never is all ones. A link that hiccups loses an answer, and then all ones come as
+// from a card that is gone: who would believe that, or write back what was read, asks once more.
+template <register_space Registers>
+[[nodiscard]] std::uint32_t read_again_if_lost(Registers& registers, std::uint32_t offset) noexcept {
+    const std::uint32_t value = registers.read32(offset);
+    return value != all_ones ? value : registers.read32(offset);
+}
+
 // A card's registers, mapped into our memory. Each access is one mov.
 class mapped_registers {
   public:

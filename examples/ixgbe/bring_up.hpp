@@ -60,7 +60,7 @@ class bring_up {
 
     // Has the last reset not come to its end? That of a card that is gone has.
     [[nodiscard]] bool in_reset() noexcept {
-        const std::uint32_t control = registers_.read32(reg::ctrl::at);
+        const std::uint32_t control = hardware::read_again_if_lost(registers_, reg::ctrl::at);
         return control != all_ones && (control & both_resets) != 0;
     }
 
@@ -106,6 +106,10 @@ class bring_up {
             registers_.write32(reg::txpbthresh(i), 0);
         }
         clear(reg::rttdcs::at, reg::rttdcs::arbiter_disable);
+        // FIN and PSH belong to the last segment of what is cut, CWR to the first: after a reset the ones in
+        // the middle keep it.
+        registers_.write32(reg::dtxtcpflgl::at,
+                           field(0xff6, reg::dtxtcpflgl::first) | field(0xf76, reg::dtxtcpflgl::middle));
         set(reg::dmatxctl::at, reg::dmatxctl::enable);
     }
 
@@ -178,8 +182,10 @@ class bring_up {
 
     void set(std::uint32_t offset, std::uint32_t bits) noexcept { change(offset, 0, bits); }
     void clear(std::uint32_t offset, std::uint32_t bits) noexcept { change(offset, bits, 0); }
+    // Nothing, of a card that does not answer.
     void change(std::uint32_t offset, std::uint32_t take_away, std::uint32_t put_in) noexcept {
-        registers_.write32(offset, (registers_.read32(offset) & ~take_away) | put_in);
+        if (const std::uint32_t was = hardware::read_again_if_lost(registers_, offset); was != all_ones)
+            registers_.write32(offset, (was & ~take_away) | put_in);
     }
 
     static constexpr std::uint32_t both_resets = reg::ctrl::device_reset | reg::ctrl::link_reset;

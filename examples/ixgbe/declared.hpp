@@ -105,6 +105,7 @@ inline constexpr declared_registers declared_table[] = {
     // Transmit.
     one(reg::dtxmxszrq),
     one(reg::dmatxctl::at),
+    one(reg::dtxtcpflgl::at),
     one(reg::rttdcs::at),
     one(reg::mtqc),
     some(reg::txpbsize, 8),

@@ -126,7 +126,7 @@ int generate(Machine& machine, const settings& wanted) {
 } // namespace
 
 int main(int argc, char** argv) {
-    const settings wanted = read_settings(argc, argv);
+    const settings wanted = read_settings(argc, argv, "--bytes");
     end_on_interrupt();
     return with_device(wanted.device, 1, [&](auto& machine) { return generate(machine, wanted); });
 }

@@ -184,10 +184,8 @@ class receive_queue {
   private:
     static constexpr std::uint32_t most_descriptors = 8192; // more than that silicon does not like
 
-    // RXDCTL. All ones that come once are no dead card yet (see is_gone): then it is read again.
     [[nodiscard]] std::uint32_t read_control() noexcept {
-        const std::uint32_t control = registers_->read32(reg::rxdctl::at(queue_));
-        return control != all_ones ? control : registers_->read32(reg::rxdctl::at(queue_));
+        return hardware::read_again_if_lost(*registers_, reg::rxdctl::at(queue_));
     }
     [[nodiscard]] noria::error await_enable(std::uint32_t wanted, const char* what) noexcept {
         return hardware::await(*registers_, reg::rxdctl::at(queue_), reg::rxdctl::enable, wanted, *clock_,
@@ -228,7 +226,7 @@ class receive_queue {
             announced_bytes() / 1024 |
                 field(ring_.splits() ? options_.header_bytes / 64 : 0, reg::srrctl::header_bytes) |
                 field(type, reg::srrctl::type) | (options_.drop_when_dry ? reg::srrctl::drop_enable : 0));
-        const std::uint32_t dca = registers_->read32(reg::dca_rxctrl::at(queue_));
+        const std::uint32_t dca = hardware::read_again_if_lost(*registers_, reg::dca_rxctrl::at(queue_));
         registers_->write32(reg::dca_rxctrl::at(queue_), dca & ~reg::dca_rxctrl::reserved_one);
         registers_->write32(reg::rdh(queue_), 0);
         registers_->write32(reg::rdt(queue_), 0);

@@ -262,6 +262,11 @@ namespace dmatxctl {                                // transmit DMA control
 inline constexpr std::uint32_t at = 0x04a80;
 inline constexpr std::uint32_t enable = bit(0);
 } // namespace dmatxctl
+namespace dtxtcpflgl { // which TCP flags segments keep of those of the packet (8.2.3.9.3)
+inline constexpr std::uint32_t at = 0x04a88;
+inline constexpr unsigned first = 0;
+inline constexpr unsigned middle = 16;
+} // namespace dtxtcpflgl
 namespace rttdcs { // descriptor plane arbitration
 inline constexpr std::uint32_t at = 0x04900;
 inline constexpr std::uint32_t arbiter_disable = bit(6);

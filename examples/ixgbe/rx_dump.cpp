@@ -78,7 +78,7 @@ int receive(Machine& machine, const settings& wanted) {
 } // namespace
 
 int main(int argc, char** argv) {
-    const settings wanted = read_settings(argc, argv);
+    const settings wanted = read_settings(argc, argv, "--print");
     end_on_interrupt();
     return with_device(wanted.device, 1, [&](auto& machine) { return receive(machine, wanted); });
 }

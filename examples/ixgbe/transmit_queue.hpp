@@ -161,9 +161,10 @@ class transmit_queue {
     // Set-up. Goes on after stop(), or after a reset of the card. (4.6.8.1, enable)
     [[nodiscard]] noria::error start() noexcept {
         if (state_ == life::stuck)
-            return noria::make_error(std::errc::device_or_resource_busy,
-                                     "a transmit queue that did not stop starts again only when the card was "
-                                     "reset: the card may still read its ring");
+            return noria::make_error(
+                std::errc::device_or_resource_busy,
+                "a transmit queue that did not say that it stopped, or that it runs, starts "
+                "again when the card was reset: the card may read its ring");
         if (ring_ == nullptr || state_ == life::on)
             return {};
         head_ = tail_ = 0;
@@ -177,6 +178,7 @@ class transmit_queue {
         registers_->write32(reg::txdctl::at(queue_),
                             field(36, reg::txdctl::prefetch) | field(8, reg::txdctl::host) |
                                 field(0, reg::txdctl::write_back) | reg::txdctl::enable);
+        state_ = life::stuck; // until it says that it runs
         if (noria::error failed = await_enable(
                 reg::txdctl::enable,
                 "a transmit queue was expected to run (TXDCTL.ENABLE) after 10 ms: reset the card");

@@ -55,6 +55,7 @@ class process {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             if (::getppid() != parent)
                 ::_exit(127);
+            ::setpgid(0, 0); // Ctrl-C is for us, who then still talk to it
             for (const int fd : passed)
                 ::fcntl(fd, F_SETFD, 0);
             ::execvp(argv[0], argv.data());

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "noria/core/result.hpp"
@@ -25,22 +27,37 @@ struct settings {
     std::uint32_t bytes = 60;     // of the frames that pktgen makes
 };
 
-[[nodiscard]] inline settings read_settings(int argc, char** argv) {
+// The value of an option, all of it a number in these bounds; or the program ends with what it should be.
+template <class Number>
+[[nodiscard]] Number number_or_exit(std::string_view option, std::string_view value, Number least,
+                                    Number most) {
+    Number made{};
+    const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), made);
+    if (error == std::errc{} && stop == value.data() + value.size() && made >= least && made <= most)
+        return made;
+    std::fprintf(stderr, "%s takes a number from %.0f to %.0f, and was given '%s'\n",
+                 std::string(option).c_str(), static_cast<double>(least), static_cast<double>(most),
+                 std::string(value).c_str());
+    std::exit(2);
+}
+
+// `own` is the option that this program has alone.
+[[nodiscard]] inline settings read_settings(int argc, char** argv, std::string_view own = {}) {
     settings made;
     for (int i = 1; i < argc; i += 2) {
         const std::string_view name = argv[i];
-        const char* const value = i + 1 < argc ? argv[i + 1] : "";
-        if (name == "--device" && *value != '\0')
+        const std::string_view value = i + 1 < argc ? argv[i + 1] : "";
+        if (name == "--device" && !value.empty()) {
             made.device = value;
-        else if (name == "--seconds")
-            made.seconds = std::strtod(value, nullptr);
-        else if (name == "--frames")
-            made.frames = std::strtoull(value, nullptr, 10);
-        else if (name == "--print")
-            made.print = static_cast<std::uint32_t>(std::strtoul(value, nullptr, 10));
-        else if (name == "--bytes")
-            made.bytes = static_cast<std::uint32_t>(std::strtoul(value, nullptr, 10));
-        else {
+        } else if (name == "--seconds") {
+            made.seconds = number_or_exit(name, value, 0.0, 1e9);
+        } else if (name == "--frames") {
+            made.frames = number_or_exit<std::uint64_t>(name, value, 0, 1'000'000'000'000);
+        } else if (name == "--print" && own == name) {
+            made.print = number_or_exit<std::uint32_t>(name, value, 0, 1'000'000);
+        } else if (name == "--bytes" && own == name) {
+            made.bytes = number_or_exit<std::uint32_t>(name, value, 60, 1514);
+        } else {
             std::fprintf(stderr,
                          "%s [--device model|qtest|0000:bb:dd.f[,0000:bb:dd.f]] [--seconds N] [--frames N]\n"
                          "  rx_dump: [--print N] frames; pktgen: [--bytes 60..1514] a frame\n",
@@ -48,7 +65,6 @@ struct settings {
             std::exit(2);
         }
     }
-    made.bytes = made.bytes < 60 ? 60 : made.bytes > 1514 ? 1514 : made.bytes;
     return made;
 }
 

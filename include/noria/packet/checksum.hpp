@@ -49,8 +49,10 @@ inline void set_complete(packet& of, internet_sum sum) noexcept {
 // The packet is TCP behind Ethernet and IP, its header at `start` (counted from data()), and leaves as frames
 // of `segment_bytes` payload each, the last one with what remains: through a device that segments. Until then
 // it is one long packet with a partial checksum, to all operations, and its headers are those of a long
-// packet; fill_checksum makes it one that is not cut. False, and nothing changed, when the packet has no room
-// for a TCP header there, `start` is too far from the head for 16 bits, or segment_bytes is 0. O(1).
+// packet. (fill_checksum makes it one that is not cut, where its field holds the sum of the pseudo-header as
+// for set_partial; a device that cuts does not mind what is there.) False, and nothing changed, when the
+// packet has no room for a TCP header there, `start` is too far from the head for 16 bits, or segment_bytes
+// is 0. O(1).
 [[nodiscard]] inline bool set_segments(packet& of, std::uint32_t start,
                                        std::uint16_t segment_bytes) noexcept {
     constexpr std::uint32_t shortest_header = 20; // RFC 9293 section 3.1

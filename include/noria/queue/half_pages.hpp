@@ -80,8 +80,8 @@ class half_pages {
 
     // Of a slot that is empty a line that nobody has, which does no harm.
     void touch(const completion& done, std::uint32_t bytes) const noexcept {
-        const half& posted = slots_.look(done.id);
-        prefetch_lines(posted.first + posted.offset, bytes);
+        if (const half& posted = slots_.look(done.id); posted.under != nullptr)
+            prefetch_lines(posted.first + posted.offset, bytes);
     }
 
     [[nodiscard, gnu::always_inline]] bool accept_whole(const completion& done, mapping& dma) noexcept {

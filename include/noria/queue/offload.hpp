@@ -65,7 +65,8 @@ namespace detail {
                                                                                : drop_reason::bad_gso;
 }
 [[nodiscard, gnu::noinline]] inline bool prepare_to_cut(packet& sending) noexcept {
-    return leave_lengths_out(sending, headers_of_segments(sending));
+    const segment_headers at = headers_of_segments(sending);
+    return at && leave_lengths_out(sending, at); // memory may be a device's, which wrote there meanwhile
 }
 [[gnu::noinline]] inline void ask_to_cut(const packet& sending, transmit_post& first) noexcept {
     const segment_headers at = headers_of_segments(sending);
@@ -86,6 +87,7 @@ namespace detail {
         std::byte* const front = to.push(std::uint32_t{sizeof(vlan_tag)});
         if (front == nullptr) // it has the room by now, which the compiler cannot know
             return false;
+        to.set_mac_header(0);
         std::memmove(front, front + sizeof(vlan_tag), addresses);
         // What the tag says of a type is the type that was there before.
         const big<ethertype> type = ethertype::vlan;

@@ -50,6 +50,7 @@ struct offload {
     bool insert_vlan = false;
     bool segment = false;
     transmit_context context;
+    std::byte flags_kept[3] = {}; // of TCP: in the first segment, in those in the middle, in the last
 };
 
 namespace detail {
@@ -82,7 +83,7 @@ inline void fill_checksums(std::span<std::byte> frame, const offload& what) noex
 }
 
 // Cuts a frame into segments of the context's size, 82599 section 7.2.4: each gets the headers, with its own
-// length, identification and sequence number; FIN and PSH belong to the last, CWR to the first. Software has
+// length, identification and sequence number, and the TCP flags that DTXTCPFLG leaves it. Software has
 // left the lengths out: the IP length is 0, and the pseudo-header's sum is without one.
 template <class Emit>
 void cut_segments(std::span<const std::byte> frame, const offload& what, Emit emit) {
@@ -109,10 +110,8 @@ void cut_segments(std::span<const std::byte> frame, const offload& what, Emit em
         }
         if (context.l4_type == transmit_context::tcp) {
             detail::add_big(l4 + 4, static_cast<std::uint32_t>(at - headers));
-            if (!last)
-                l4[13] &= ~std::byte{noria::tcp_header::fin | noria::tcp_header::psh};
-            if (!first)
-                l4[13] &= ~std::byte{noria::tcp_header::cwr};
+            if (!first || !last)
+                l4[13] &= first ? what.flags_kept[0] : last ? what.flags_kept[2] : what.flags_kept[1];
         } else {
             noria::store_big(l4 + 4, l4_size);
         }

@@ -79,6 +79,8 @@ inline constexpr std::uint32_t ral = 0xa200;
 }
 inline constexpr std::uint32_t rttdcs = 0x4900;
 inline constexpr std::uint32_t dmatxctl = 0x4a80;
+inline constexpr std::uint32_t dtxtcpflgl = 0x4a88;
+inline constexpr std::uint32_t dtxtcpflgh = 0x4a8c;
 inline constexpr std::uint32_t mtqc = 0x8120;
 inline constexpr std::uint32_t dtxmxszrq = 0x8100;
 

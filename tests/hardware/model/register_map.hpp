@@ -110,8 +110,8 @@ inline void declare_transmit(register_file& file) {
     }
     file.declare(at::rttdcs, access::read_write);
     file.declare(at::dmatxctl, access::read_write, owner::nobody, 0x8100'0000);
-    file.declare(0x4a88, access::read_write, owner::nobody, 0x0ff6'0ff6); // DTXTCPFLGL: TCP flags of segments
-    file.declare(0x4a8c, access::read_write, owner::nobody, 0x0f7f);
+    file.declare(at::dtxtcpflgl, access::read_write, owner::nobody, 0x0ff6'0ff6); // TCP flags of segments
+    file.declare(at::dtxtcpflgh, access::read_write, owner::nobody, 0x0f7f);
     file.declare(at::mtqc, access::read_write, owner::general);
     file.declare(at::dtxmxszrq, access::read_write, owner::nobody, 0x10);
     file.declare(0xcc00, access::read_write, owner::nobody, 160u << 10); // TXPBSIZE

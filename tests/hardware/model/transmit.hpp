@@ -212,6 +212,9 @@ class transmit_path {
             put_on_wire(frame_, queue, what);
             return;
         }
+        what.flags_kept[0] = static_cast<std::byte>(registers_.field(at::dtxtcpflgl, 7, 0));
+        what.flags_kept[1] = static_cast<std::byte>(registers_.field(at::dtxtcpflgl, 23, 16));
+        what.flags_kept[2] = static_cast<std::byte>(registers_.field(at::dtxtcpflgh, 7, 0));
         cut_segments(frame_, what, [&](std::span<std::byte> segment) {
             segment_.assign(segment.begin(), segment.end());
             put_on_wire(segment_, queue, what);
