@@ -109,7 +109,7 @@ class driver {
         // does now, may have begun no reset: the queues keep what they have.
         const bool answers_again =
             failed.code == std::errc::no_such_device && registers_.read32(reg::ctrl::at) != all_ones;
-        if (!in_reset(registers_) && !answers_again) {
+        if (!failed.code || (!answers_again && !in_reset(registers_))) {
             started_ = false;
             receive_.lost();
             transmit_.lost();

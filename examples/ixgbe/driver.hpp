@@ -99,7 +99,7 @@ class driver {
 
     // Set-up; the queues' threads rest. No frame comes in or goes out behind this, and the card touches no
     // memory of ours. An error says that it is gone, or that a queue did not obey and all were reset for it.
-    // Only after that of the reset itself (CTRL.RST, timed_out) nobody knows what the card still does, and
+    // Only where the reset itself was not seen to end (CTRL.RST) nobody knows what the card still does, and
     // the queues keep what they have: reset it from outside, with vfio::device::reset(), and then with
     // reset(), before the memory is used for anything else. Some hundred us a queue.
     [[nodiscard]] noria::error stop() noexcept {
@@ -170,7 +170,8 @@ class driver {
     // did not answer once, and does now, may have begun no reset: the queues keep what they have.
     [[nodiscard]] noria::error begin_anew() noexcept {
         const noria::error failed = take_over();
-        if (steps_.in_reset() || (failed.code == std::errc::no_such_device && !is_gone(failed, registers_)))
+        const bool answers_again = failed.code == std::errc::no_such_device && !is_gone(failed, registers_);
+        if (failed.code && (answers_again || steps_.in_reset()))
             return failed;
         for (std::uint32_t i = 0; i != queues(); ++i) {
             receive(i).lost();

@@ -45,6 +45,14 @@ TEST(ixgbe_hostile, a_card_that_lies_harms_nobody) {
     }
 }
 
+// The end of a life is a few words of the card: many short lives, and all has come back after each.
+TEST(ixgbe_hostile, a_card_that_lies_while_it_is_stopped_and_reset_keeps_nothing_unsaid) {
+    random_steps random;
+    const std::uint64_t lives = random_steps::count(1'000, 100);
+    for (std::uint64_t i = 0; i != lives && !HasFailure(); ++i)
+        live<build_around>(random, ixgbe::receive_mode::buffers, 64);
+}
+
 // It lies from the very first register on.
 TEST(ixgbe_hostile, a_card_that_lies_from_the_beginning_ends_in_an_error_or_in_a_driver) {
     using card_type = hostile_82599<random_steps>;
