@@ -39,10 +39,10 @@ void silence(Registers& card) noexcept {
 }
 
 // Stops all traffic and resets the card, which keeps its address and forgets all else (4.6.2). 10 ms, and 110
-// at most.
+// at most. No error: the reset has ended, and the card uses nothing that it was given before.
 template <hardware::register_space Registers, noria::clock_source Clock>
 [[nodiscard]] noria::error reset(Registers& card, Clock& clock) noexcept {
-    const std::uint32_t before = card.read32(reg::ctrl::at);
+    const std::uint32_t before = hardware::read_again_if_lost(card, reg::ctrl::at);
     if (before == all_ones)
         return gone();
     silence(card);
@@ -52,30 +52,24 @@ template <hardware::register_space Registers, noria::clock_source Clock>
     // A reset in the middle of a request to memory can hang the bus: the card is asked to begin no more, and
     // has 80 ms to end those it has begun. One that does not is reset all the same.
     card.write32(reg::ctrl::at, before | reg::ctrl::gio_master_disable);
-    if (hardware::wait_until(card, reg::status::at, reg::status::gio_master_enabled, 0, clock,
-                             80 * millisecond) == hardware::waited::gone)
-        return gone();
+    static_cast<void>(hardware::wait_until(card, reg::status::at, reg::status::gio_master_enabled, 0, clock,
+                                           80 * millisecond));
 
     card.write32(reg::ctrl::at, before | reg::ctrl::device_reset);
     hardware::let_pass(clock, 10 * millisecond); // it is not to be touched before
-    if (noria::error failed =
-            await(card, reg::ctrl::at, reg::ctrl::device_reset, 0, clock, 10 * millisecond,
-                  "the card was expected to end its reset (CTRL.RST) within 20 ms: reset it through the bus, "
-                  "or switch the machine off and on");
-        failed.code)
-        return failed;
+    return await(card, reg::ctrl::at, reg::ctrl::device_reset, 0, clock, 10 * millisecond,
+                 "the card was expected to end its reset (CTRL.RST) within 20 ms: reset it through the bus, "
+                 "or switch the machine off and on");
+}
+
+// Behind a reset: quiet again, and everything loaded that the card loads by itself.
+template <hardware::register_space Registers, noria::clock_source Clock>
+[[nodiscard]] noria::error wait_until_loaded(Registers& card, Clock& clock) noexcept {
     silence(card); // the reset has undone the first time
     return await(card, reg::eecd::at, reg::eecd::auto_read_done, reg::eecd::auto_read_done, clock,
                  10 * millisecond,
                  "the card was expected to have read its EEPROM (EECD.ARD) 10 ms after a reset: switch the "
                  "machine off and on, and see whether there is one");
-}
-
-// Has the last reset not come to its end? That of a card that is gone has.
-template <hardware::register_space Registers>
-[[nodiscard]] bool in_reset(Registers& card) noexcept {
-    const std::uint32_t control = hardware::read_again_if_lost(card, reg::ctrl::at);
-    return control != all_ones && (control & reg::ctrl::device_reset) != 0;
 }
 
 // What RCTL says of whom to listen to, and that the check sequence is taken off (10.2.5.1).
@@ -91,9 +85,8 @@ inline constexpr std::uint32_t filter_bits =
 // the same register (7.5).
 template <hardware::register_space Registers>
 void start_link(Registers& card, bool vlan) noexcept {
-    if (const std::uint32_t was = hardware::read_again_if_lost(card, reg::ctrl::at); was != all_ones)
-        card.write32(reg::ctrl::at, was | reg::ctrl::set_link_up | reg::ctrl::auto_speed |
-                                        (vlan ? reg::ctrl::strip_vlan : 0));
+    hardware::change(card, reg::ctrl::at, 0,
+                     reg::ctrl::set_link_up | reg::ctrl::auto_speed | (vlan ? reg::ctrl::strip_vlan : 0));
 }
 
 template <hardware::register_space Registers>

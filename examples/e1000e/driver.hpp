@@ -70,12 +70,14 @@ class driver {
 
     // Set-up. Lets frames in. After a stop() or a reset() the receive queue goes on with the buffers that it
     // had, and the transmit queue begins empty: then poll until nothing comes any more before this, complete
-    // what was sent, and purge() the rest.
+    // what was sent, and purge() the rest. After a reset that failed it says so again.
     [[nodiscard]] noria::error start() noexcept {
+        if (last_reset_.code)
+            return last_reset_;
         if (noria::error failed = receive_.start(); failed.code)
             return failed;
         transmit_.start();
-        const std::uint32_t control = registers_.read32(reg::rctl::at);
+        const std::uint32_t control = hardware::read_again_if_lost(registers_, reg::rctl::at);
         if (control == all_ones)
             return gone();
         registers_.write32(reg::rctl::at, control | reg::rctl::enable);
@@ -84,16 +86,16 @@ class driver {
     }
 
     // Set-up; the queues' threads rest. No frame comes in or goes out behind this, and the card touches no
-    // memory of ours: it is reset, or gone, which is an error. Only after an error of the reset itself
-    // (CTRL.RST, timed_out) nobody knows what it still does, and the queues keep what they have: reset it
-    // from outside, with vfio::device::reset(), and then with reset(), before the memory is used for anything
-    // else. Frames that had come in are in the ring still. 35 ms.
+    // memory of ours: it is reset, or gone, which is an error. Only where the reset was not seen to end, for
+    // want of CTRL.RST or of an answer, nobody knows what it still does: the queues run on, as running()
+    // says, and keep what they have. Then try again, or reset it from outside, with vfio::device::reset(),
+    // and then with reset(), before the memory is used for anything else. Frames that had come in are in the
+    // ring still. 35 ms.
     [[nodiscard]] noria::error stop() noexcept {
         // A transmit queue sends from when it is made.
         if (!started_ && !transmit_.running())
             return {};
-        const std::uint32_t control = registers_.read32(reg::rctl::at);
-        registers_.write32(reg::rctl::at, control & ~reg::rctl::enable);
+        hardware::change(registers_, reg::rctl::at, reg::rctl::enable, 0);
         registers_.write32(reg::tctl::at, reg::tctl::pad_short);
         hardware::let_pass(clock_, 10 * millisecond); // the frames on their way end (10.2.5.1)
         return reset();
@@ -104,17 +106,18 @@ class driver {
     // not end the bus has the last word, as after stop().
     [[nodiscard]] noria::error reset() noexcept {
         read_statistics();
-        const noria::error failed = take_over();
-        // Reset or gone: it has nothing of ours any more, in both cases. One that did not answer once, and
-        // does now, may have begun no reset: the queues keep what they have.
-        const bool answers_again =
-            failed.code == std::errc::no_such_device && registers_.read32(reg::ctrl::at) != all_ones;
-        if (!failed.code || (!answers_again && !in_reset(registers_))) {
+        reset_ended_ = false;
+        last_reset_ = take_over();
+        // Reset, or gone, also when asked again: it uses nothing of ours any more.
+        if (reset_ended_ || hardware::read_again_if_lost(registers_, reg::ctrl::at) == all_ones) {
             started_ = false;
             receive_.lost();
             transmit_.lost();
+        } else {
+            receive_.keep();
+            transmit_.keep();
         }
-        return failed;
+        return last_reset_;
     }
 
     // Is the card still there? One register read: ask now and then, for rings alone do not tell.
@@ -152,6 +155,9 @@ class driver {
     [[nodiscard]] noria::error take_over() noexcept {
         if (noria::error failed = e1000e::reset(registers_, clock_); failed.code)
             return failed;
+        reset_ended_ = true;
+        if (noria::error failed = wait_until_loaded(registers_, clock_); failed.code)
+            return failed;
         const auto mac = hardware::read_mac(registers_, reg::addresses);
         if (!mac)
             return mac.error();
@@ -162,14 +168,12 @@ class driver {
         registers_.write32(reg::rxcsum::at,
                            reg::rxcsum::check_ip | reg::rxcsum::check_l4 | reg::rxcsum::hash_in_descriptor);
         registers_.write32(reg::rctl::at, filters(options_.card));
-        const std::uint32_t extended = registers_.read32(reg::ctrl_ext::at);
-        registers_.write32(reg::ctrl_ext::at, extended | reg::ctrl_ext::driver_loaded);
+        hardware::change(registers_, reg::ctrl_ext::at, 0, reg::ctrl_ext::driver_loaded);
         return {};
     }
 
     void set_filters() noexcept {
-        const std::uint32_t control = registers_.read32(reg::rctl::at);
-        registers_.write32(reg::rctl::at, (control & ~filter_bits) | filters(options_.card));
+        hardware::change(registers_, reg::rctl::at, filter_bits, filters(options_.card));
     }
 
     [[nodiscard]] static std::uint32_t offloads(const card_setup& of) noexcept {
@@ -182,6 +186,8 @@ class driver {
     options options_;
     noria::mac_address mac_{};
     bool started_ = false;
+    bool reset_ended_ = false;
+    noria::error last_reset_;
     statistics statistics_;
     receive_queue_type receive_;
     transmit_queue_type transmit_;

@@ -60,6 +60,8 @@ class receive_queue {
                                      "the card's smallest buffer is `wanted` bytes, and these have `found` "
                                      "behind headroom and tail overhead: use longer ones, 2048 at best",
                                      256, wanted.buffer_bytes);
+        if (kept_)
+            return hardware::still_in_use();
         if ((card_->read32(reg::rctl::at) & reg::rctl::enable) != 0)
             return noria::make_error(std::errc::device_or_resource_busy,
                                      "the card lets frames in, or is gone: make the queue before start(), or "
@@ -124,7 +126,7 @@ class receive_queue {
                                      "are none before you start the card again");
         begin_at_zero();
         program_ring();
-        const std::uint32_t control = card_->read32(reg::rctl::at);
+        const std::uint32_t control = hardware::read_again_if_lost(*card_, reg::rctl::at);
         if (control == all_ones)
             return gone();
         card_->write32(reg::rctl::at, (control & ~reg::rctl::buffer_bits) | buffer_code(buffer_bytes_));
@@ -135,7 +137,9 @@ class receive_queue {
     }
 
     // The card was reset or has gone: it uses nothing of ours any more.
-    void lost() noexcept { running_ = false; }
+    void lost() noexcept { running_ = kept_ = false; }
+    // The card was to be reset, and nobody saw the end of it: all stays as it is until lost().
+    void keep() noexcept { kept_ = running_; }
 
     [[nodiscard]] bool running() const noexcept { return running_; }
     // Bytes that the card puts in a buffer.
@@ -183,7 +187,7 @@ class receive_queue {
 
     // Descriptors are written back one by one, and at once: who polls does not want to wait for a batch.
     void program_ring() noexcept {
-        card_->write32(reg::rfctl::at, card_->read32(reg::rfctl::at) | reg::rfctl::extended_descriptors);
+        hardware::change(*card_, reg::rfctl::at, 0, reg::rfctl::extended_descriptors);
         card_->write32(reg::rdbal, static_cast<std::uint32_t>(memory_.iova));
         card_->write32(reg::rdbah, static_cast<std::uint32_t>(memory_.iova >> 32));
         card_->write32(reg::rdlen, size_ * static_cast<std::uint32_t>(sizeof(descriptor)));
@@ -229,6 +233,7 @@ class receive_queue {
     std::uint32_t tail_ = 0;            // the next that is given to it
     std::uint32_t buffer_bytes_ = 0;
     bool running_ = false;
+    bool kept_ = false;
     bool in_frame_ = false; // the last buffer was not the end of its frame
     bool spoil_ = false;    // the next frame is no good
 

@@ -47,12 +47,20 @@ class transmit_queue {
             return noria::make_error(std::errc::invalid_argument,
                                      "a transmit queue of this driver has between 1 and 2040 descriptors",
                                      most_descriptors, wanted.descriptors);
+        if (kept_)
+            return hardware::still_in_use();
         running_ = false;
         if (noria::error failed = make_ring(noria::round_up(2 * wanted.descriptors + 4, 8u)); failed.code)
             return failed;
         start();
-        return noria::transmit_setup{
-            .descriptors = wanted.descriptors, .most_pieces = wanted.most_pieces, .offloads = offloads_};
+        // 8 bits say where a checksum goes, from the first byte on: shared out between the headers.
+        constexpr std::uint32_t link = 63;
+        constexpr std::uint32_t field_of_tcp = 16;
+        return noria::transmit_setup{.descriptors = wanted.descriptors,
+                                     .most_pieces = wanted.most_pieces,
+                                     .offloads = offloads_,
+                                     .most_link_header = link,
+                                     .most_network_header = 0xff - field_of_tcp - link};
     }
 
     // Takes whole packets while there is room; one doorbell for all.
@@ -116,7 +124,9 @@ class transmit_queue {
     }
 
     // The card was reset or has gone: it uses nothing of ours any more.
-    void lost() noexcept { running_ = false; }
+    void lost() noexcept { running_ = kept_ = false; }
+    // The card was to be reset, and nobody saw the end of it: all stays as it is until lost().
+    void keep() noexcept { kept_ = running_; }
 
     [[nodiscard]] bool running() const noexcept { return running_; }
 
@@ -233,6 +243,7 @@ class transmit_queue {
     std::uint32_t youngest_ = 0;        // and behind the last of them
     context context_;
     bool running_ = false;
+    bool kept_ = false;
 
     Dma* dma_;
     std::uint32_t offloads_;

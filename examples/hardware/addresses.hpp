@@ -26,9 +26,9 @@ inline constexpr std::uint32_t group_registers = 4096 / 32; // a bit for each va
 template <register_space Registers>
 [[nodiscard]] noria::result<noria::mac_address> read_mac(Registers& registers,
                                                          const address_registers& at) noexcept {
-    const std::uint32_t low = registers.read32(at.low(0));
-    const std::uint32_t high = registers.read32(at.high(0));
-    if (low == all_ones && high == all_ones)
+    const std::uint32_t low = read_again_if_lost(registers, at.low(0));
+    const std::uint32_t high = read_again_if_lost(registers, at.high(0));
+    if (low == all_ones || high == all_ones) // RAH has bits that are never set; and RAL would be a group's
         return gone();
     noria::mac_address address{};
     for (unsigned i = 0; i != 6; ++i)
@@ -69,7 +69,7 @@ template <register_space Registers>
 void join(Registers& registers, const address_registers& at, const noria::mac_address& group) noexcept {
     const std::uint32_t place = (group.bytes[4] >> 4 | std::uint32_t{group.bytes[5]} << 4) & 0xfff;
     const std::uint32_t word = at.groups(place / 32);
-    registers.write32(word, registers.read32(word) | bit(place % 32));
+    change(registers, word, 0, bit(place % 32)); // a word that is all ones has it already
 }
 
 } // namespace hardware

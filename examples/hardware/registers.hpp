@@ -52,6 +52,15 @@ template <register_space Registers>
     return value != all_ones ? value : registers.read32(offset);
 }
 
+// Changes some bits of a register that holds what was written to it. Nothing, of a card that does not answer:
+// what is read there is nobody's wish.
+template <register_space Registers>
+void change(Registers& registers, std::uint32_t offset, std::uint32_t take_away,
+            std::uint32_t put_in) noexcept {
+    if (const std::uint32_t was = read_again_if_lost(registers, offset); was != all_ones)
+        registers.write32(offset, (was & ~take_away) | put_in);
+}
+
 // A card's registers, mapped into our memory. Each access is one mov.
 class mapped_registers {
   public:

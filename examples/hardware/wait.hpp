@@ -48,6 +48,14 @@ void let_pass(Clock& clock, noria::nanoseconds time) noexcept {
     }
 }
 
+// A queue that did not do what it was told, or whose card was to be reset and was not seen to end that: the
+// card may still use the ring and all that it was given.
+[[nodiscard]] inline noria::error still_in_use() noexcept {
+    return noria::make_error(std::errc::device_or_resource_busy,
+                             "the card may still use what this queue gave it: reset() its driver until that "
+                             "succeeds, and where it never does, reset the card through the bus before");
+}
+
 [[nodiscard]] inline noria::error gone() noexcept {
     return noria::make_error(std::errc::no_such_device,
                              "a register was expected to answer, and all ones came: the card has been pulled "

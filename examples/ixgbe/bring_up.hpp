@@ -35,8 +35,14 @@ class bring_up {
 
     // Steps 1 to 4: quiet, stopped, reset, and everything loaded that the card loads by itself.
     [[nodiscard]] noria::error reset() noexcept {
-        if (registers_.read32(reg::status::at) == all_ones)
+        if (last_reset_ == progress::ended)
+            last_reset_ = progress::none;
+        const std::uint32_t control = hardware::read_again_if_lost(registers_, reg::ctrl::at);
+        if (control == all_ones)
             return gone();
+        // One that is under way, this driver's or somebody's before it, ends first.
+        if (last_reset_ == progress::under_way || (control & both_resets) != 0)
+            static_cast<void>(await_reset());
         mask_interrupts(); // 4.6.3.1
         const bool rests = stop_dma();
         if (noria::error failed = pull_reset(); failed.code)
@@ -58,10 +64,11 @@ class bring_up {
                         "reset: power the machine off and on");
     }
 
-    // Has the last reset not come to its end? That of a card that is gone has.
-    [[nodiscard]] bool in_reset() noexcept {
-        const std::uint32_t control = hardware::read_again_if_lost(registers_, reg::ctrl::at);
-        return control != all_ones && (control & both_resets) != 0;
+    // Behind reset(), whatever that said: may the card still use what it was given? Not when it was reset, or
+    // when nobody answers any more, also when asked again.
+    [[nodiscard]] bool may_use_memory() noexcept {
+        return last_reset_ != progress::ended &&
+               hardware::read_again_if_lost(registers_, reg::ctrl::at) != all_ones;
     }
 
     // No address is ours but the first, and no group or VLAN is let in (4.6.7).
@@ -163,15 +170,26 @@ class bring_up {
                                     80 * millisecond) == hardware::waited::met;
     }
 
-    // 4.2.1.6: both resets at once, so that the link begins anew too. The bits say when it is over.
+    // 4.2.1.6: both resets at once, so that the link begins anew too. The bits say when it is over, and are
+    // not to be looked at for a millisecond (8.2.3.1.1).
     [[nodiscard]] noria::error pull_reset() noexcept {
-        set(reg::ctrl::at, both_resets);
+        last_reset_ = progress::none;
+        const std::uint32_t control = hardware::read_again_if_lost(registers_, reg::ctrl::at);
+        if (control == all_ones)
+            return gone();
+        last_reset_ = progress::under_way;
+        registers_.write32(reg::ctrl::at, control | both_resets);
+        hardware::let_pass(clock_, millisecond);
+        return await_reset();
+    }
+    [[nodiscard]] noria::error await_reset() noexcept {
         if (noria::error failed = await(registers_, reg::ctrl::at, both_resets, 0, clock_, 10 * millisecond,
                                         "the card was expected to be through its reset (CTRL.RST) after 10 "
                                         "ms: power the machine off and on");
             failed.code)
             return failed;
         hardware::let_pass(clock_, 10 * millisecond); // before any other register is touched
+        last_reset_ = progress::ended;
         return {};
     }
 
@@ -182,16 +200,15 @@ class bring_up {
 
     void set(std::uint32_t offset, std::uint32_t bits) noexcept { change(offset, 0, bits); }
     void clear(std::uint32_t offset, std::uint32_t bits) noexcept { change(offset, bits, 0); }
-    // Nothing, of a card that does not answer.
     void change(std::uint32_t offset, std::uint32_t take_away, std::uint32_t put_in) noexcept {
-        if (const std::uint32_t was = hardware::read_again_if_lost(registers_, offset); was != all_ones)
-            registers_.write32(offset, (was & ~take_away) | put_in);
+        hardware::change(registers_, offset, take_away, put_in);
     }
 
     static constexpr std::uint32_t both_resets = reg::ctrl::device_reset | reg::ctrl::link_reset;
 
     Registers& registers_;
     Clock& clock_;
+    enum class progress : std::uint8_t { none, under_way, ended } last_reset_ = progress::none;
 };
 
 } // namespace ixgbe

@@ -126,6 +126,8 @@ struct context {
     std::uint32_t word3 = 0; // 15:8 L4 header, 31:16 payload of each segment, bytes
 
     friend bool operator==(const context&, const context&) noexcept = default;
+    static constexpr std::uint32_t most_link_header = (1u << 7) - 1;
+    static constexpr std::uint32_t most_network_header = (1u << 9) - 1;
 };
 
 namespace tx {

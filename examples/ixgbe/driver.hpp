@@ -85,8 +85,11 @@ class driver {
     [[nodiscard]] const noria::mac_address& mac() const noexcept { return mac_; }
 
     // Set-up. Lets frames in. After a stop() or a reset() all queues go on with the buffers that they had:
-    // then poll until nothing comes any more before this, and complete() what was sent.
+    // then poll until nothing comes any more before this, and complete() what was sent. After a reset that
+    // failed it says so again.
     [[nodiscard]] noria::error start() noexcept {
+        if (last_reset_.code)
+            return last_reset_;
         for (std::uint32_t i = 0; i != queues(); ++i) {
             if (noria::error failed = receive(i).start(); failed.code)
                 return failed;
@@ -99,12 +102,15 @@ class driver {
 
     // Set-up; the queues' threads rest. No frame comes in or goes out behind this, and the card touches no
     // memory of ours. An error says that it is gone, or that a queue did not obey and all were reset for it.
-    // Only where the reset itself was not seen to end (CTRL.RST) nobody knows what the card still does, and
-    // the queues keep what they have: reset it from outside, with vfio::device::reset(), and then with
-    // reset(), before the memory is used for anything else. Some hundred us a queue.
+    // Only where that reset was not seen to end, for want of CTRL.RST or of an answer, nobody knows what the
+    // card still does: the queues run on, as running() says, and keep what they have. Then try again, or
+    // reset it from outside, with vfio::device::reset(), and then with reset(), before the memory is used for
+    // anything else. Some hundred us a queue.
     [[nodiscard]] noria::error stop() noexcept {
         if (!any_running())
             return {};
+        if (last_reset_.code)
+            return begin_anew();
         steps_.disable_receive();
         noria::error first;
         const auto note = [&first](const noria::error& failed) {
@@ -128,7 +134,8 @@ class driver {
     // complete until nothing comes, and start(). Interrupts have to be programmed again. Where the reset does
     // not end the bus has the last word, as after stop().
     [[nodiscard]] noria::error reset() noexcept {
-        read_statistics();
+        if (!last_reset_.code) // else it may be in the middle of that one
+            read_statistics();
         return begin_anew();
     }
 
@@ -166,18 +173,20 @@ class driver {
     [[nodiscard]] const statistics& counts() const noexcept { return statistics_; }
 
   private:
-    // Reset or gone: the card has nothing of ours any more in both cases, and the queues hear of it. One that
-    // did not answer once, and does now, may have begun no reset: the queues keep what they have.
+    // The queues hear of it: the card uses nothing of theirs any more, or nobody knows.
     [[nodiscard]] noria::error begin_anew() noexcept {
-        const noria::error failed = take_over();
-        const bool answers_again = failed.code == std::errc::no_such_device && !is_gone(failed, registers_);
-        if (failed.code && (answers_again || steps_.in_reset()))
-            return failed;
+        last_reset_ = take_over();
+        const bool may_use_memory = steps_.may_use_memory();
         for (std::uint32_t i = 0; i != queues(); ++i) {
-            receive(i).lost();
-            transmit(i).lost();
+            if (may_use_memory) {
+                receive(i).keep();
+                transmit(i).keep();
+            } else {
+                receive(i).lost();
+                transmit(i).lost();
+            }
         }
-        return failed;
+        return last_reset_;
     }
 
     // The order of 4.6.3.
@@ -214,6 +223,7 @@ class driver {
     bring_up<Registers, Clock> steps_;
     options options_;
     noria::mac_address mac_{};
+    noria::error last_reset_;
     statistics statistics_;
     std::array<std::optional<receive_queue_type>, rss_queues> receive_;
     std::array<std::optional<transmit_queue_type>, rss_queues> transmit_;

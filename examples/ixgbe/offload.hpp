@@ -57,7 +57,8 @@ struct offload {
         made.with.word3 = field(first.header_bytes - transport, 8) | field(first.segment_bytes, 16);
         payload -= first.header_bytes;
     }
-    if (network > 127 || transport - network > 511 || payload > tx::most_payload)
+    if (network > context::most_link_header || transport - network > context::most_network_header ||
+        payload > tx::most_payload)
         return {};
     made.with.word0 |= field(network, 9) | (transport - network);
     made.options |= field(payload, tx::payload);

@@ -123,6 +123,8 @@ class receive_queue {
     [[nodiscard]] noria::error stop() noexcept {
         if (state_ == life::off)
             return {};
+        if (state_ == life::kept)
+            return hardware::still_in_use();
         const std::uint32_t control = read_control();
         noria::error failed = hardware::gone();
         if (control != all_ones) {
@@ -143,11 +145,8 @@ class receive_queue {
     // Set-up. Goes on after stop(), or after a reset of the card, with the buffers it had. The filled ones
     // have been reaped. A queue that does not start is stuck too. (4.6.7.1, enable)
     [[nodiscard]] noria::error start() noexcept {
-        if (state_ == life::stuck)
-            return noria::make_error(
-                std::errc::device_or_resource_busy,
-                "a receive queue that did not do what it was told starts again only when "
-                "the card was reset: the card may still write to its buffers");
+        if (state_ == life::stuck || state_ == life::kept)
+            return hardware::still_in_use();
         if (!ring_.made() || state_ == life::on)
             return {};
         if (ring_.has_unread())
@@ -176,8 +175,11 @@ class receive_queue {
 
     // The card was reset or has gone: it uses nothing of ours any more.
     void lost() noexcept { state_ = life::off; }
+    // The card was to be reset, and nobody saw the end of it: its registers say nothing of this queue. All
+    // stays as it is until lost().
+    void keep() noexcept { state_ = state_ == life::off ? life::off : life::kept; }
 
-    // May the card write to what it was given? A queue that is stuck runs too.
+    // May the card write to what it was given? A queue that is stuck or kept runs too.
     [[nodiscard]] bool running() const noexcept { return state_ != life::off; }
     [[nodiscard]] std::uint32_t number() const noexcept { return queue_; }
 
@@ -240,7 +242,7 @@ class receive_queue {
     Registers* registers_;
     std::uint32_t doorbell_; // where RDT is
     std::uint32_t buffer_bytes_ = 0;
-    enum class life : std::uint8_t { off, on, stuck } state_ = life::off;
+    enum class life : std::uint8_t { off, on, stuck, kept } state_ = life::off;
     receive_ring ring_;
 
     Dma* dma_;

@@ -69,7 +69,9 @@ class transmit_queue {
             return failed;
         return noria::transmit_setup{.descriptors = wanted.descriptors,
                                      .most_pieces = std::min(wanted.most_pieces, options_.most_pieces),
-                                     .offloads = options_.offloads};
+                                     .offloads = options_.offloads,
+                                     .most_link_header = context::most_link_header,
+                                     .most_network_header = context::most_network_header};
     }
 
     // Takes whole packets until the ring is full; one doorbell for all.
@@ -145,6 +147,8 @@ class transmit_queue {
     [[nodiscard]] noria::error stop() noexcept {
         if (state_ == life::off)
             return {};
+        if (state_ == life::kept)
+            return hardware::still_in_use();
         static_cast<void>(hardware::wait_until(*registers_, reg::tdh(queue_), all_ones, tail_, *clock_,
                                                10 * hardware::millisecond));
         registers_->write32(reg::txdctl::at(queue_), reg::txdctl::flush); // and not enabled
@@ -160,11 +164,8 @@ class transmit_queue {
 
     // Set-up. Goes on after stop(), or after a reset of the card. (4.6.8.1, enable)
     [[nodiscard]] noria::error start() noexcept {
-        if (state_ == life::stuck)
-            return noria::make_error(
-                std::errc::device_or_resource_busy,
-                "a transmit queue that did not say that it stopped, or that it runs, starts "
-                "again when the card was reset: the card may read its ring");
+        if (state_ == life::stuck || state_ == life::kept)
+            return hardware::still_in_use();
         if (ring_ == nullptr || state_ == life::on)
             return {};
         head_ = tail_ = 0;
@@ -199,7 +200,10 @@ class transmit_queue {
         state_ = life::off;
     }
 
-    // May the card read what it was given? A queue that is stuck runs too.
+    // As that of a receive queue.
+    void keep() noexcept { state_ = state_ == life::off ? life::off : life::kept; }
+
+    // May the card read what it was given? A queue that is stuck or kept runs too.
     [[nodiscard]] bool running() const noexcept { return state_ != life::off; }
 
   private:
@@ -255,8 +259,8 @@ class transmit_queue {
             how = make_offload(first);
         // What goes on the wire is no longer than without an offload.
         const bool cut = with_context && (first.flags & noria::transmit_post::segment) != 0;
-        const std::uint32_t on_wire =
-            cut ? std::uint32_t{first.header_bytes} + first.segment_bytes : first.packet_bytes;
+        const std::uint32_t segment = std::uint32_t{first.header_bytes} + first.segment_bytes;
+        const std::uint32_t on_wire = cut ? std::min(segment, first.packet_bytes) : first.packet_bytes;
         const bool padded = first.packet_bytes < tx::shortest;
         std::uint32_t wanted = (with_context ? 1u : 0u) + (padded ? 1u : 0u);
         for (const noria::transmit_post& piece : pieces)
@@ -380,7 +384,7 @@ class transmit_queue {
     std::uint32_t first_mark_ = 0; // these two as well
     std::uint32_t last_mark_ = 0;
     std::uint32_t doorbell_; // where TDT is
-    enum class life : std::uint8_t { off, on, stuck } state_ = life::off;
+    enum class life : std::uint8_t { off, on, stuck, kept } state_ = life::off;
     known_contexts known_;
 
     Dma* dma_;

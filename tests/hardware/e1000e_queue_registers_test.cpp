@@ -183,6 +183,9 @@ TEST(e1000e_queue_registers, a_transmit_queue) {
     EXPECT_EQ(setup->descriptors, 64u);
     EXPECT_EQ(setup->most_pieces, 18u);
     EXPECT_EQ(setup->offloads, transmit_post::insert_checksum | transmit_post::insert_vlan);
+    EXPECT_EQ(setup->most_link_header + setup->most_network_header + 16, 255u) << "the field of TCP";
+    EXPECT_GE(setup->most_link_header, 14u + 2 * 4);
+    EXPECT_GE(setup->most_network_header, 60u);
     const std::uint64_t iova = o.memory.rings[0].second;
     EXPECT_EQ(iova % 128, 0u);
     EXPECT_EQ(o.card.writes, (written{{0x400, 1u << 3}, // TCTL: PSP alone, while the ring changes

@@ -208,11 +208,44 @@ TEST(e1000e_rings, a_card_whose_reset_does_not_end_is_not_taken_as_stopped) {
         EXPECT_EQ((*driver)->reset().code, std::errc::timed_out);
         EXPECT_EQ((*driver)->stop().code, std::errc::timed_out);
         EXPECT_EQ((*driver)->stop().code, std::errc::timed_out) << "it is tried again";
+        EXPECT_EQ((*driver)->start().code, std::errc::timed_out);
         EXPECT_EQ(queue.running(), sends);
+        if (sends) {
+            EXPECT_EQ(queue.configure_transmit({.descriptors = 64, .most_pieces = 18}).error().code,
+                      std::errc::device_or_resource_busy);
+        }
         registers.let_go();
         EXPECT_FALSE((*driver)->stop().code);
         EXPECT_FALSE(queue.running());
     }
+}
+
+// The same of a receive queue; and a card that says once more that it is in a reset, behind the end of it, or
+// that has lost its EEPROM in it, has let go of everything all the same.
+TEST(e1000e_rings, a_receive_queue_is_kept_until_the_reset_has_ended) {
+    using stuck_card = hardware::faulty<quiet_card>;
+    quiet_card card;
+    stuck_card registers(card);
+    plain_memory memory;
+    fast_clock clock;
+    auto driver = e1000e::driver<stuck_card, plain_memory, fast_clock>::open(registers, memory, clock);
+    ASSERT_TRUE(driver) << driver.error().advice;
+    auto& queue = (*driver)->receive();
+    const receive_setup setup{.descriptors = 8, .buffer_bytes = 2048};
+    ASSERT_TRUE(queue.configure(setup));
+    registers.stick(reg::ctrl::at, reg::ctrl::device_reset, ~0u);
+    EXPECT_EQ((*driver)->reset().code, std::errc::timed_out);
+    EXPECT_TRUE(queue.running());
+    EXPECT_EQ(queue.configure(setup).error().code, std::errc::device_or_resource_busy);
+    registers.let_go();
+    registers.stick(reg::eecd::at, reg::eecd::auto_read_done, 0);
+    EXPECT_EQ((*driver)->reset().code, std::errc::timed_out);
+    EXPECT_FALSE(queue.running());
+    EXPECT_EQ((*driver)->start().code, std::errc::timed_out);
+    registers.let_go();
+    EXPECT_FALSE((*driver)->reset().code);
+    EXPECT_TRUE(queue.configure(setup));
+    EXPECT_FALSE((*driver)->start().code);
 }
 
 // However the ring is filled and emptied, the tail never catches up with what is not reported, nothing is

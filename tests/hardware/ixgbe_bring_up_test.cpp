@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -176,6 +177,58 @@ TEST(ixgbe_bring_up, a_card_that_never_answers_ends_in_an_error_that_says_why) {
         EXPECT_EQ(failed.wanted == failed.found, false);
         const bool waits_for_partner = each.offset == reg::links::at;
         EXPECT_LT(c.card.now() - begin, (waits_for_partner ? 10'000 : 400) * hardware::millisecond);
+    }
+}
+
+// While nobody has seen the reset end, nothing that the card was given is let go of or used anew, whatever
+// its registers say of the queues; and it can be tried again.
+TEST(ixgbe_bring_up, a_reset_that_is_not_seen_to_end_is_not_the_end) {
+    faulty_card c;
+    auto driver = need(c.open());
+    auto& in = driver->receive(0);
+    auto& out = driver->transmit(0);
+    ASSERT_TRUE(in.configure(receive_setup));
+    ASSERT_TRUE(out.configure_transmit(transmit_setup));
+    expect_ok(driver->start());
+    c.registers.stick(reg::ctrl::at, reg::ctrl::device_reset, ~0u);
+    EXPECT_EQ(driver->reset().code, std::errc::timed_out);
+    for (int i = 0; i != 2; ++i) {
+        EXPECT_EQ(driver->start().code, std::errc::timed_out);
+        EXPECT_EQ(in.start().code, std::errc::device_or_resource_busy);
+        EXPECT_EQ(in.stop().code, std::errc::device_or_resource_busy);
+        EXPECT_EQ(in.configure(receive_setup).error().code, std::errc::device_or_resource_busy);
+        EXPECT_EQ(out.start().code, std::errc::device_or_resource_busy);
+        EXPECT_EQ(out.stop().code, std::errc::device_or_resource_busy);
+        EXPECT_EQ(out.configure_transmit(transmit_setup).error().code, std::errc::device_or_resource_busy);
+        EXPECT_EQ(driver->stop().code, std::errc::timed_out);
+        EXPECT_TRUE(in.running() && out.running());
+    }
+    c.registers.let_go();
+    expect_ok(driver->stop());
+    EXPECT_FALSE(in.running() || out.running());
+    expect_ok(driver->start());
+    EXPECT_TRUE(in.running() && out.running());
+}
+
+// What goes wrong behind the end of a reset is an error, but the card has let go of everything.
+TEST(ixgbe_bring_up, a_card_that_was_reset_gives_all_back_whatever_is_wrong_with_it) {
+    for (const auto& [offset, bits] : {std::pair(reg::eec::at, reg::eec::auto_read_done),
+                                       {reg::rdrxctl::at, reg::rdrxctl::dma_init_done},
+                                       {reg::rah(0), hardware::address_valid}}) {
+        faulty_card c;
+        auto driver = need(c.open());
+        ASSERT_TRUE(driver->receive(0).configure(receive_setup));
+        ASSERT_TRUE(driver->transmit(0).configure_transmit(transmit_setup));
+        expect_ok(driver->start());
+        c.registers.stick(offset, bits, 0);
+        const noria::error failed = driver->reset();
+        EXPECT_TRUE(failed.code);
+        EXPECT_FALSE(driver->receive(0).running() || driver->transmit(0).running()) << failed.advice;
+        EXPECT_EQ(driver->start().code, failed.code) << "such a card is not started";
+        EXPECT_FALSE(driver->receive(0).running() || driver->transmit(0).running()) << failed.advice;
+        c.registers.let_go();
+        expect_ok(driver->reset());
+        expect_ok(driver->start());
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// A link that hiccups: one read of a register comes back as all ones, and the card is there all the same.
+// A link that hiccups: a read of a register comes back as all ones, and the card is there all the same.
+#include <algorithm>
 #include <cstdint>
 #include <ios>
 
@@ -15,7 +16,7 @@ using namespace ixgbe_test;
 namespace reg = ixgbe::reg;
 constexpr std::uint32_t none = ~0u;
 
-// Loses the answer to one read of `lost`, after `first` others of it. Once `wedged` the card no longer
+// Loses the answers to some reads of `lost`, after `first` others of it. Once `wedged` the card no longer
 // listens: its reset never ends, and it goes on as it was.
 struct hiccuping {
     explicit hiccuping(model82599::card::register_access& of) : inner(&of) {}
@@ -23,7 +24,7 @@ struct hiccuping {
         std::uint32_t value = inner->read32(offset);
         if (wedged && offset == reg::ctrl::at)
             value |= reg::ctrl::device_reset;
-        return offset == lost && seen++ == first ? none : value;
+        return offset == lost && seen++ - first < in_a_row ? none : value;
     }
     void write32(std::uint32_t offset, std::uint32_t value) noexcept {
         if (!wedged)
@@ -35,6 +36,7 @@ struct hiccuping {
     bool wedged = false;
     std::uint32_t lost = none;
     std::uint32_t first = 0;
+    std::uint32_t in_a_row = 1;
     std::uint32_t seen = 0;
 };
 using driver_type = ixgbe::driver<hiccuping, model82599::dma_memory_map, model82599::clock>;
@@ -103,6 +105,47 @@ TEST_F(ixgbe_lost_answers, give_no_memory_away_that_a_wedged_card_still_uses) {
     registers.wedged = false;
     registers.lost = none;
     expect_ok(driver->reset());
+}
+
+// Also two in a row, which look like a card that is gone: a reset that says it succeeded has been one, and
+// after one that says it failed nothing starts.
+TEST_F(ixgbe_lost_answers, do_not_pass_for_a_reset) {
+    const noria::mac_address mac = driver->mac();
+    ASSERT_TRUE(driver->transmit(0).configure_transmit({.descriptors = 64, .most_pieces = 18}));
+    for (const std::uint32_t offset : {reg::ctrl::at, reg::status::at, reg::eec::at, reg::rdrxctl::at,
+                                       std::uint32_t{reg::ral(0)}, std::uint32_t{reg::rah(0)}})
+        for (const std::uint32_t in_a_row : {1u, 2u}) {
+            SCOPED_TRACE(testing::Message() << std::hex << offset << ", " << in_a_row << " in a row");
+            std::uint32_t reads = 1;
+            for (std::uint32_t nth = 0; nth != reads; ++nth) {
+                expect_ok(driver->start());
+                registers.lost = offset;
+                registers.first = nth;
+                registers.in_a_row = in_a_row;
+                registers.seen = 0;
+                const noria::error failed = driver->reset();
+                reads = std::min(std::max(registers.seen, reads), 8u); // beyond, all are of one wait
+                registers.lost = none;
+                const bool given_back = !driver->transmit(0).running();
+                EXPECT_EQ(given_back, !driver->receive(0).running()) << nth;
+                if (given_back) {
+                    EXPECT_EQ(inner.read32(reg::tdlen(0)), 0u) << nth << ": it was no reset";
+                }
+                if (failed.code) {
+                    EXPECT_EQ(driver->start().code, failed.code) << nth;
+                    expect_ok(driver->reset());
+                } else {
+                    EXPECT_TRUE(given_back) << nth;
+                }
+                EXPECT_EQ(driver->mac(), mac) << nth;
+                expect_ok(driver->start());
+                EXPECT_TRUE(is_set(reg::txdctl::at(0), reg::txdctl::enable)) << nth;
+                EXPECT_TRUE(is_set(reg::rxdctl::at(0), reg::rxdctl::enable)) << nth;
+                EXPECT_FALSE(is_set(reg::ctrl::at, reg::ctrl::gio_master_disable)) << nth;
+            }
+        }
+    for (const auto& each : card.faults().records())
+        ADD_FAILURE() << each;
 }
 
 } // namespace

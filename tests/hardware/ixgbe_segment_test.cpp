@@ -291,4 +291,21 @@ TEST_F(ixgbe_segments, that_are_too_long_for_the_card_are_a_device_error) {
     }
 }
 
+// One segment is as long as the packet, however long it might have been.
+TEST_F(ixgbe_segments, that_might_be_longer_than_the_packet_are_none) {
+    tx_type& out = start();
+    for (const std::uint32_t most : {2'000u, 9'700u, 60'000u}) {
+        long_packet what = make_long(random, 1'000, 1);
+        what.tag = 0;
+        what.segment = most;
+        std::vector<noria::packet_ptr> burst;
+        burst.push_back(packet_to_cut(what));
+        EXPECT_EQ(out.send(burst), 1u);
+        c.card.step();
+        EXPECT_EQ(sent(), cut(what));
+        EXPECT_EQ(out.complete(64), 1u);
+        EXPECT_EQ(out.drops().of(noria::drop_reason::device_error), 0u) << most;
+    }
+}
+
 } // namespace

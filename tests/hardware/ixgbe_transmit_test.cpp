@@ -3,12 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "hardware/faulty.hpp"
 #include "hardware/ixgbe_transmit_rig.hpp"
+#include "noria/packet/checksum.hpp"
+#include "noria/wire/checksum.hpp"
 
 namespace {
 
@@ -131,6 +135,30 @@ TEST_F(ixgbe_transmit, what_is_too_long_is_an_error_and_nobody_waits_for_it) {
     EXPECT_EQ(out.complete(64), 33u);
 }
 
+// Behind IPv6 with more extensions than the card has bits for, and behind more tags: the sum is there.
+TEST_F(ixgbe_transmit, a_checksum_is_right_behind_headers_of_any_length) {
+    tx_type& out = start();
+    for (const auto& [link, network] : {std::pair(14, 504), {14, 512}, {14, 800}, {126, 40}, {130, 40}}) {
+        noria::packet_ptr wants = memory.make(1400, {90});
+        const auto at = static_cast<std::uint32_t>(link);
+        const auto transport = static_cast<std::uint32_t>(link + network);
+        wants->data()[at] = std::byte{0x60};
+        wants->set_network_header(at);
+        wants->data()[transport + 16] = wants->data()[transport + 17] = {};
+        ASSERT_TRUE(noria::set_partial(*wants, transport, 16));
+        bytes expected = bytes_sent(*wants);
+        const std::uint16_t sum =
+            noria::udp_checksum(noria::sum_of(std::span(std::as_const(expected)).subspan(transport)));
+        expected[transport + 16] = static_cast<std::byte>(sum >> 8);
+        expected[transport + 17] = static_cast<std::byte>(sum);
+        ASSERT_TRUE(out.send(wants));
+        c.card.step();
+        EXPECT_EQ(sent(), std::vector<bytes>{expected}) << link << ", " << network;
+        EXPECT_EQ(out.complete(64), 1u);
+    }
+    EXPECT_EQ(out.counters().sent, 5u);
+}
+
 class ixgbe_transmit_few_pieces : public ixgbe_transmit {
   protected:
     ixgbe_transmit_few_pieces() : ixgbe_transmit({.transmit = {.most_pieces = 4}}) {}
@@ -182,6 +210,8 @@ TEST_F(ixgbe_transmit, says_what_it_cannot_do) {
     EXPECT_EQ(made->descriptors, 4000u);
     EXPECT_EQ(made->most_pieces, 18u);
     EXPECT_EQ(made->offloads, transmit_post::all_offloads);
+    EXPECT_EQ(made->most_link_header, 127u);
+    EXPECT_EQ(made->most_network_header, 511u);
     // A packet whose end is not there is not begun.
     const transmit_post endless{.iova = 1, .id = 1, .length = 60, .packet_bytes = 120};
     EXPECT_EQ(queue.transmit({&endless, 1}), 0u);

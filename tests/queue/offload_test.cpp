@@ -8,12 +8,14 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "noria/packet/checksum.hpp"
+#include "noria/packet/copy.hpp"
 #include "noria/queue/tx_queue.hpp"
 #include "noria/wire/checksum.hpp"
 #include "support/random.hpp"
@@ -28,11 +30,15 @@ constexpr std::uint32_t everything = transmit_post::all_offloads;
 // A device like scripted_transmitter that says what it does beside sending, and keeps first posts.
 struct offering_transmitter : scripted_transmitter {
     std::uint32_t offers = 0;
+    std::uint32_t most_link_header = 0xffff;
+    std::uint32_t most_network_header = 0xffff;
     std::vector<transmit_post> first_posts;
 
     result<transmit_setup> configure_transmit(const transmit_setup& wanted) noexcept {
         auto answer = scripted_transmitter::configure_transmit(wanted);
         answer->offloads = offers;
+        answer->most_link_header = most_link_header;
+        answer->most_network_header = most_network_header;
         return answer;
     }
     std::uint32_t transmit(std::span<const transmit_post> posts) noexcept {
@@ -102,6 +108,19 @@ TEST_F(offload, without_a_network_header_there_is_ethernet_alone) {
     EXPECT_TRUE(send(wants, everything));
     EXPECT_EQ(device.first_posts.at(0).network_header, 14u);
     EXPECT_NE(device.first_posts.at(0).flags & transmit_post::ipv6, 0u);
+}
+
+TEST_F(offload, the_network_header_may_lie_in_a_fragment) {
+    for (const unsigned version : {4u, 6u}) {
+        packet_ptr wants = memory.make(14, {100});
+        const auto first = static_cast<std::byte>(version << 4);
+        ASSERT_TRUE(store_bits(*wants, 14, std::span(&first, 1)));
+        ASSERT_TRUE(set_partial(*wants, 54, 16));
+        EXPECT_TRUE(send(wants, everything));
+        EXPECT_EQ(device.first_posts.back().network_header, 14u);
+        EXPECT_EQ((device.first_posts.back().flags & transmit_post::ipv6) != 0, version == 6);
+        sent.reset();
+    }
 }
 
 // A tag in the bytes has a priority where an IP header has its version: 3 is read as IPv6 by who does not
@@ -182,6 +201,87 @@ TEST_F(offload, a_checksum_from_within_the_ethernet_header_is_filled_in) {
             EXPECT_EQ(device.packets_taken.back().bytes, expected) << start;
             sent.reset();
         }
+}
+
+// Headers that the device has no fields for, by a byte or more, are software's; with the tag that software
+// puts in front, too.
+TEST_F(offload, a_checksum_behind_headers_too_long_for_the_device_is_filled_in) {
+    device.most_link_header = 22;
+    device.most_network_header = 60;
+    for (const bool tagged : {false, true})
+        for (const bool device_tags : {false, true})
+            for (std::uint32_t network = 14; network != 26; ++network)
+                for (const std::uint32_t length : {20u, 59u, 60u, 61u, 62u, 80u}) {
+                    packet_ptr wants = memory.make(160, {40});
+                    const std::uint32_t start = network + length;
+                    for (std::uint32_t j = 0; j != 2; ++j)
+                        wants->data()[start + 16 + j] = {};
+                    ASSERT_TRUE(set_partial(*wants, start, 16));
+                    wants->set_network_header(network);
+                    wants->info().vlan = tagged ? 7 : 0;
+                    std::vector<std::byte> expected = bytes_sent(*wants);
+                    const std::uint32_t put_in = tagged && !device_tags ? 4 : 0;
+                    const bool by_device = network + put_in <= 22 && length <= 60;
+                    if (!by_device) {
+                        const std::uint16_t sum = udp_checksum(sum_of(std::span(expected).subspan(start)));
+                        expected[start + 16] = static_cast<std::byte>(sum >> 8);
+                        expected[start + 17] = static_cast<std::byte>(sum);
+                    }
+                    EXPECT_TRUE(send(wants, device_tags ? everything
+                                                        : std::uint32_t{transmit_post::insert_checksum}));
+                    const transmit_post& asked = device.first_posts.back();
+                    EXPECT_EQ((asked.flags & transmit_post::insert_checksum) != 0, by_device)
+                        << network << ", " << length << ", " << put_in;
+                    if (by_device) {
+                        EXPECT_EQ(asked.network_header, network + put_in);
+                    }
+                    std::vector<std::byte> bytes = device.packets_taken.back().bytes;
+                    bytes.erase(bytes.begin() + 12, bytes.begin() + 12 + put_in);
+                    EXPECT_EQ(bytes, expected) << network << ", " << length << ", " << put_in;
+                    sent.reset();
+                }
+}
+
+// Whatever the headers are, or nobody knows where they are: what the device is asked for is within its reach.
+TEST_F(offload, a_device_is_not_asked_for_what_it_cannot_tell) {
+    random_steps random;
+    std::uint64_t asked_for = 0, filled_in = 0;
+    device.most_link_header = 22;
+    for (std::uint64_t i = random_steps::count(2'000, 200); i != 0; --i) {
+        packet_ptr wants = memory.make(100, {40});
+        const big<ethertype> tag = ethertype::vlan;
+        for (std::uint32_t at = 12, tags = random.below(8); tags-- != 0; at += 4)
+            std::memcpy(wants->data() + at, &tag, sizeof tag);
+        const std::uint32_t start = 15 + random.below(70);
+        device.most_network_header = start - random.below(15) + random.below(6) - 1;
+        wants->data()[start + 6] = wants->data()[start + 7] = {};
+        ASSERT_TRUE(set_partial(*wants, start, 6));
+        if (random.one_in(2))
+            wants->set_network_header(random.below(start));
+        wants->info().vlan = random.one_in(2) ? 7 : 0;
+        std::vector<std::byte> expected = bytes_sent(*wants);
+        const std::uint16_t sum = udp_checksum(sum_of(std::span(expected).subspan(start)));
+        const bool device_tags = random.one_in(2);
+        const std::uint32_t put_in = wants->info().vlan != 0 && !device_tags ? 4 : 0;
+        EXPECT_TRUE(send(wants, device_tags ? everything : std::uint32_t{transmit_post::insert_checksum}));
+        const transmit_post& asked = device.first_posts.back();
+        if ((asked.flags & transmit_post::insert_checksum) != 0) {
+            ++asked_for;
+            EXPECT_EQ(asked.transport_header, start + put_in);
+            EXPECT_LE(asked.network_header, device.most_link_header);
+            EXPECT_LE(asked.transport_header - asked.network_header, device.most_network_header);
+        } else {
+            ++filled_in;
+            expected[start + 6] = static_cast<std::byte>(sum >> 8);
+            expected[start + 7] = static_cast<std::byte>(sum);
+        }
+        std::vector<std::byte> bytes = device.packets_taken.back().bytes;
+        bytes.erase(bytes.begin() + 12, bytes.begin() + 12 + put_in);
+        EXPECT_EQ(bytes, expected);
+        sent.reset();
+    }
+    EXPECT_GT(asked_for, 20u);
+    EXPECT_GT(filled_in, 20u);
 }
 
 TEST_F(offload, a_tag_is_asked_for_or_put_in) {
@@ -303,6 +403,29 @@ TEST_F(offload, a_device_that_does_not_cut_is_not_asked_to) {
     EXPECT_EQ(sent->drops().of(drop_reason::gso_segment), 1u);
     EXPECT_TRUE(device.packets_taken.empty());
     EXPECT_TRUE(sent->ledger().closes());
+}
+
+// Nobody cuts behind headers that the device has no fields for.
+TEST_F(offload, what_has_headers_too_long_for_the_device_is_not_cut) {
+    std::uint64_t dropped = 0;
+    for (const auto& [link, network, tagged, can] : {std::tuple(14, 20, false, true),
+                                                     {13, 20, false, false},
+                                                     {14, 19, false, false},
+                                                     {17, 20, true, false},
+                                                     {18, 20, true, true}}) {
+        device.most_link_header = static_cast<std::uint32_t>(link);
+        device.most_network_header = static_cast<std::uint32_t>(network);
+        packet_ptr wants = memory.make(120, {400});
+        make_tcp(*wants);
+        ASSERT_TRUE(set_segments(*wants, 34, 300));
+        wants->info().vlan = tagged ? 5 : 0;
+        EXPECT_TRUE(send(wants, transmit_post::segment)) << "taken, and dropped";
+        EXPECT_EQ(sent->drops().of(drop_reason::gso_segment), can ? 0u : 1u) << link << ", " << network;
+        dropped += !can;
+        EXPECT_TRUE(sent->ledger().closes());
+        sent.reset();
+    }
+    EXPECT_EQ(memory.packets.dropped(drop_reason::gso_segment), dropped);
 }
 
 // Its headers are to be written to, and are another's too: it waits, and then goes out.

@@ -19,12 +19,18 @@ TEST(transmit_terms, ask_for_the_longest_packet_there_is) {
 }
 
 TEST(transmit_terms, are_what_the_device_does_of_what_was_wanted) {
-    const auto terms = transmit_terms::of({.descriptors = 256, .spare = 2, .retries = 7},
-                                          {.descriptors = 200, .most_pieces = 9, .offloads = 6});
+    const auto terms =
+        transmit_terms::of({.descriptors = 256, .spare = 2, .retries = 7}, {.descriptors = 200,
+                                                                            .most_pieces = 9,
+                                                                            .offloads = 6,
+                                                                            .most_link_header = 30,
+                                                                            .most_network_header = 60});
     ASSERT_TRUE(terms);
     EXPECT_EQ(terms->descriptors, 200u);
     EXPECT_EQ(terms->most_pieces, 9u);
     EXPECT_EQ(terms->offloads, 6u);
+    EXPECT_EQ(terms->most_link_header, 30u);
+    EXPECT_EQ(terms->most_network_header, 60u);
     EXPECT_EQ(terms->retries, 7u);
     EXPECT_EQ(terms->stop_below, 11u);
     EXPECT_EQ(terms->wake_at, 50u) << "a quarter";

@@ -210,8 +210,8 @@ std::uint64_t live_with_hostile_82599(Choices& choices, noria::region& memory,
             static_cast<void>(rx->poll(64, [](noria::packet_ptr) noexcept {}));
     };
     hand_back();
-    if (choices.one_in(2)) {
-        failed = driver->reset();
+    for (int i = 0; i != 4 && choices.one_in(2); ++i) {
+        failed = choices.one_in(2) ? driver->reset() : driver->stop();
         hand_back();
     }
     // Only while nobody knows what the card still does may anything be kept, and an error has said so. The

@@ -81,6 +81,10 @@ struct transmit_setup {
     // In the answer only: what the device does with packets on their way out, flags of transmit_post. What is
     // not there is not asked of it.
     std::uint32_t offloads = 0;
+    // And for which: checksums and segments are asked for with headers of at most so many bytes, all that is
+    // in front of the network header, and the network header with its options or extensions.
+    std::uint32_t most_link_header = 0xffff;
+    std::uint32_t most_network_header = 0xffff;
 };
 
 // Takes up its sizes. Requires: configure_transmit(const transmit_setup&) -> result<transmit_setup>,

@@ -10,6 +10,7 @@
 #include "noria/packet/packet.hpp"
 #include "noria/packet/pull.hpp"
 #include "noria/queue/segment.hpp"
+#include "noria/queue/transmit_terms.hpp"
 #include "noria/stats/drop_reason.hpp"
 #include "noria/wire/ethernet.hpp"
 
@@ -20,16 +21,6 @@
 namespace noria::inline NORIA_ABI {
 
 namespace detail {
-
-// Devices know the fields of TCP and UDP, and no others, and those behind an Ethernet header.
-[[nodiscard]] inline bool device_fills(const packet& of, std::uint32_t device_does) noexcept {
-    const packet_info& info = of.info();
-    constexpr std::uint16_t of_tcp = 16;
-    constexpr std::uint16_t of_udp = 6;
-    return (device_does & transmit_post::insert_checksum) != 0 &&
-           (info.checksum == of_tcp || info.checksum == of_udp) &&
-           info.checksum_start > of.headroom() + sizeof(ethernet_header);
-}
 
 // Where the network header is: where the packet says (set_network_header), else behind Ethernet's header and
 // the tags that stand in the bytes. It lies before `transport`.
@@ -48,6 +39,25 @@ namespace detail {
     }
 }
 
+// Are these headers short enough for the device?
+[[nodiscard]] inline bool in_reach(std::uint32_t network, std::uint32_t transport,
+                                   const transmit_terms& device) noexcept {
+    return network <= device.most_link_header && transport - network <= device.most_network_header;
+}
+
+// Devices know the fields of TCP and UDP, and no others, and those behind an Ethernet header.
+[[nodiscard]] inline bool device_fills(const packet& of, const transmit_terms& device) noexcept {
+    const packet_info& info = of.info();
+    constexpr std::uint16_t of_tcp = 16;
+    constexpr std::uint16_t of_udp = 6;
+    if ((device.offloads & transmit_post::insert_checksum) == 0 ||
+        (info.checksum != of_tcp && info.checksum != of_udp) ||
+        info.checksum_start <= of.headroom() + sizeof(ethernet_header))
+        return false;
+    const std::uint32_t transport = info.checksum_start - of.headroom();
+    return in_reach(network_offset(of, transport), transport, device);
+}
+
 // Where the headers of a packet are that is to be cut into segments; nowhere, when it says so wrongly.
 [[nodiscard]] inline segment_headers headers_of_segments(const packet& of) noexcept {
     if (of.info().checksum_start < of.headroom())
@@ -58,15 +68,18 @@ namespace detail {
 
 // Out of line, for packets that want less to be asked few questions.
 [[nodiscard, gnu::noinline]] inline drop_reason refusal_to_cut(const packet& sending,
-                                                               std::uint32_t device_does) noexcept {
-    if ((device_does & transmit_post::segment) == 0)
+                                                               const transmit_terms& device) noexcept {
+    if ((device.offloads & transmit_post::segment) == 0)
         return drop_reason::gso_segment;
-    return sending.info().segment_bytes() != 0 && headers_of_segments(sending) ? drop_reason::consumed
-                                                                               : drop_reason::bad_gso;
-}
-[[nodiscard, gnu::noinline]] inline bool prepare_to_cut(packet& sending) noexcept {
     const segment_headers at = headers_of_segments(sending);
-    return at && leave_lengths_out(sending, at); // memory may be a device's, which wrote there meanwhile
+    if (sending.info().segment_bytes() == 0 || !at)
+        return drop_reason::bad_gso;
+    return in_reach(at.network, at.transport, device) ? drop_reason::consumed : drop_reason::gso_segment;
+}
+[[nodiscard, gnu::noinline]] inline bool prepare_to_cut(packet& sending,
+                                                        const transmit_terms& device) noexcept {
+    const segment_headers at = headers_of_segments(sending);
+    return at && in_reach(at.network, at.transport, device) && leave_lengths_out(sending, at);
 }
 [[gnu::noinline]] inline void ask_to_cut(const packet& sending, transmit_post& first) noexcept {
     const segment_headers at = headers_of_segments(sending);
@@ -107,32 +120,31 @@ namespace detail {
     return info.vlan != 0 || info.is_partial();
 }
 
-// Why the packet can never be sent through a device that does `device_does`, flags of transmit_post, whatever
-// memory there is: it has no bytes (packet_too_small), or is to be cut, and the device does not (gso_segment)
-// or it is no TCP packet that can be (bad_gso). `consumed`, which is no drop, when it can. O(headers).
-[[nodiscard]] inline drop_reason refusal(const packet& sending, std::uint32_t device_does) noexcept {
+// Why the packet can never be sent through that device, whatever memory there is: it has no bytes
+// (packet_too_small), or is to be cut, and the device does not (gso_segment) or it is no TCP packet that can
+// be (bad_gso). `consumed`, which is no drop, when it can. O(headers).
+[[nodiscard]] inline drop_reason refusal(const packet& sending, const transmit_terms& device) noexcept {
     if (sending.size() == 0)
         return drop_reason::packet_too_small;
     return sending.info().checksum_state == checksum_state::per_segment
-               ? detail::refusal_to_cut(sending, device_does)
+               ? detail::refusal_to_cut(sending, device)
                : drop_reason::consumed;
 }
 
-// Does what the packet wants and the device does not: `device_does` are flags of transmit_post. What is to be
-// cut gets headers that a device can cut behind: lengths and sums go out of them. Precondition: there is no
-// refusal(). The owner of the packet's pool. False, for want of memory: what is not done yet is still wanted.
-// Nothing to do: two comparisons. O(bytes) for a checksum.
-[[nodiscard]] inline bool do_without_device(packet& sending, std::uint32_t device_does) noexcept {
+// Does what the packet wants and the device does not: a tag first, which moves headers. What is to be cut
+// gets headers that a device can cut behind: lengths and sums go out of them. Precondition: there is no
+// refusal(). The owner of the packet's pool. False, and what is not done yet is still wanted, for want of
+// memory; or because there is a refusal() by now: a tag has made headers too long, or a device that has the
+// memory has written there. Nothing to do: two comparisons. O(bytes) for a checksum.
+[[nodiscard]] inline bool do_without_device(packet& sending, const transmit_terms& device) noexcept {
     if (!wants_offload(sending)) [[likely]]
         return true;
     const packet_info& info = sending.info();
-    if (info.checksum_state == checksum_state::per_segment) {
-        if (!detail::prepare_to_cut(sending))
-            return false;
-    } else if (info.is_partial() && !detail::device_fills(sending, device_does) && !fill_checksum(sending)) {
+    if (info.vlan != 0 && (device.offloads & transmit_post::insert_vlan) == 0 && !detail::push_tag(sending))
         return false;
-    }
-    return info.vlan == 0 || (device_does & transmit_post::insert_vlan) != 0 || detail::push_tag(sending);
+    if (info.checksum_state == checksum_state::per_segment)
+        return detail::prepare_to_cut(sending, device);
+    return !info.is_partial() || detail::device_fills(sending, device) || fill_checksum(sending);
 }
 
 // Asks the device for the rest, in the first post of the packet. The network header is where the packet says
@@ -149,7 +161,8 @@ inline void ask_device(const packet& sending, transmit_post& first) noexcept {
         const std::uint32_t transport = info.checksum_start - sending.headroom();
         const std::uint32_t network = detail::network_offset(sending, transport);
         first.flags |= transmit_post::insert_checksum;
-        if (network < sending.headlen() && std::to_integer<unsigned>(sending.data()[network]) >> 4 == 6)
+        std::byte version{};
+        if (detail::look(sending, network, version) && std::to_integer<unsigned>(version) >> 4 == 6)
             first.flags |= transmit_post::ipv6;
         first.network_header = static_cast<std::uint16_t>(network);
         first.transport_header = static_cast<std::uint16_t>(transport);

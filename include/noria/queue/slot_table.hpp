@@ -143,10 +143,6 @@ class slot_table {
     [[nodiscard]] std::uint32_t waiting() const noexcept {
         return static_cast<std::uint32_t>(end_ - waiting_);
     }
-    [[nodiscard]] std::uint32_t batch() const noexcept { return batch_; } // slots that are posted together
-    [[nodiscard]] static constexpr std::uint32_t number_of(std::uint32_t id) noexcept {
-        return id & (most_slots - 1);
-    }
     // The number in an id that complete() knew: what it looked with, so that it need not be found again.
     [[nodiscard]] std::uint32_t place_of(std::uint32_t id) const noexcept { return id & mask_; }
 

@@ -23,8 +23,10 @@ struct tx_options {
 
 // What a transmit queue and its device have come to: what the one wanted, as far as the other does it.
 struct transmit_terms {
-    std::uint32_t most_pieces = 0; // of a packet
-    std::uint32_t offloads = 0;    // what the device does: flags of transmit_post
+    std::uint32_t most_pieces = 0;           // of a packet
+    std::uint32_t offloads = 0;              // what the device does: flags of transmit_post,
+    std::uint32_t most_link_header = 0xffff; // with headers of so many bytes
+    std::uint32_t most_network_header = 0xffff;
     std::uint32_t descriptors = 0;
     std::uint32_t stop_below = 0; // free ones
     std::uint32_t wake_at = 0;    // never fewer than that
@@ -63,6 +65,8 @@ struct transmit_terms {
                               stop_below, wake_at);
         return transmit_terms{.most_pieces = has.most_pieces,
                               .offloads = has.offloads,
+                              .most_link_header = has.most_link_header,
+                              .most_network_header = has.most_network_header,
                               .descriptors = has.descriptors,
                               .stop_below = static_cast<std::uint32_t>(stop_below),
                               .wake_at = static_cast<std::uint32_t>(wake_at),

@@ -250,8 +250,8 @@ class tx_queue {
     [[nodiscard, gnu::noinline]] static bool stage_other(body& q, packet_ptr& any, staged& ready) noexcept {
         if (burst - ready.posts < q.terms.most_pieces)
             return false;
-        ready.odd = refusal(*any, q.terms.offloads) != drop_reason::consumed ||
-                    !do_without_device(*any, q.terms.offloads) || !fit(q, *any);
+        ready.odd = refusal(*any, q.terms) != drop_reason::consumed || !do_without_device(*any, q.terms) ||
+                    !fit(q, *any);
         if (ready.odd)
             return false;
         packet& sending = *any;
@@ -282,12 +282,12 @@ class tx_queue {
     // Hands what was staged to the device: how many packets it took. The others are in their places again.
     [[nodiscard]] static std::uint32_t post(body& q, std::span<packet_ptr> places, staged ready) noexcept {
         if (ready.packets != 0) {
-            ++q.counters.doorbells;
             const std::uint32_t taken = q.device.transmit({q.posts.data(), ready.posts});
             NORIA_EXPECTS(taken <= ready.posts,
                           "transmit says how many posts it took: no more than it was offered");
             if (taken < ready.posts) [[unlikely]]
                 ready = withdraw(q, places, taken, ready);
+            q.counters.doorbells += ready.packets != 0;
             q.free -= ready.posts;
             q.bytes_out += ready.bytes;
             for (const transmit_post& each : std::span(q.posts).first(ready.posts))
@@ -327,7 +327,7 @@ class tx_queue {
     [[gnu::noinline]] void set_aside(packet_ptr& odd) noexcept {
         body& q = *body_;
         ++q.counters.offered;
-        if (const drop_reason never = refusal(*odd, q.terms.offloads); never != drop_reason::consumed) {
+        if (const drop_reason never = refusal(*odd, q.terms); never != drop_reason::consumed) {
             drop(odd, never);
         } else if (q.terms.retries == 0) {
             drop(odd, drop_reason::no_memory);
