@@ -114,7 +114,7 @@ TYPED_TEST(ixgbe_receive, delivers_every_frame_once_in_order_and_unchanged) {
     for (const layout& as : layouts) {
         SCOPED_TRACE(as.name);
         rig<TypeParam> r(queue_options(as), card_options(as));
-        this->run(r, as.longest, random_steps::count(300, 60), 150);
+        this->run(r, as.longest, random_steps::count(300, 80), 150);
         EXPECT_GT(r.delivered(), 500u); // the ring has gone round several times
         EXPECT_EQ(r.dropped(), 0u);
     }

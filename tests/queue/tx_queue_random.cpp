@@ -47,7 +47,7 @@ void run_random(random_steps& random, std::uint32_t most_pieces, std::uint32_t r
             expected.pop_front();
         }
     };
-    const std::uint64_t steps = random_steps::count(1000, 700);
+    const std::uint64_t steps = random_steps::count(1000, 1000);
     for (std::uint64_t step = 0; step != steps && !testing::Test::HasFailure(); ++step) {
         if (random.one_in(2)) { // send some
             std::vector<packet_ptr> burst;

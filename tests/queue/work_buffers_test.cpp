@@ -459,7 +459,7 @@ TEST(work_buffers, what_the_device_calls_an_error_is_counted) {
     random_steps random;
     receive_rig<stride_around> r({.packets = 64, .frame_bytes = 1514}, {.error = 5});
     const traffic frames(random, 1514);
-    for (int i = 0; i != 100; ++i) {
+    for (int i = 0; i != 600; ++i) { // few of the fillers that close a work buffer have several strides
         for (int n = 0; n != 20; ++n)
             r.offer(frames.any(random));
         r.step();
