@@ -105,7 +105,8 @@ class driver {
     // complete until nothing comes, and start(). Interrupts have to be programmed again. Where the reset does
     // not end the bus has the last word, as after stop().
     [[nodiscard]] noria::error reset() noexcept {
-        read_statistics();
+        if (!last_reset_.code) // else it may be in the middle of that one
+            read_statistics();
         reset_ended_ = false;
         last_reset_ = take_over();
         // Reset, or gone, also when asked again: it uses nothing of ours any more.

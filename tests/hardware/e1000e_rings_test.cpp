@@ -188,15 +188,23 @@ TEST(e1000e_rings, what_was_never_started_is_stopped_when_it_sends) {
     }
 }
 
+// The driver of a quiet card whose registers can be stuck.
+struct on_a_faulty_card {
+    using registers_type = hardware::faulty<quiet_card>;
+    using driver_type = e1000e::driver<registers_type, plain_memory, fast_clock>;
+
+    quiet_card card;
+    registers_type registers{card};
+    plain_memory memory;
+    fast_clock clock;
+    noria::result<noria::owned<driver_type>> driver = driver_type::open(registers, memory, clock);
+};
+
 // What the card may still read is not let go of. After a reset it is.
 TEST(e1000e_rings, a_card_whose_reset_does_not_end_is_not_taken_as_stopped) {
-    using stuck_card = hardware::faulty<quiet_card>;
     for (const bool sends : {true, false}) {
-        quiet_card card;
-        stuck_card registers(card);
-        plain_memory memory;
-        fast_clock clock;
-        auto driver = e1000e::driver<stuck_card, plain_memory, fast_clock>::open(registers, memory, clock);
+        on_a_faulty_card on;
+        auto& [card, registers, memory, clock, driver] = on;
         ASSERT_TRUE(driver) << driver.error().advice;
         auto& queue = (*driver)->transmit();
         if (sends) {
@@ -223,12 +231,8 @@ TEST(e1000e_rings, a_card_whose_reset_does_not_end_is_not_taken_as_stopped) {
 // The same of a receive queue; and a card that says once more that it is in a reset, behind the end of it, or
 // that has lost its EEPROM in it, has let go of everything all the same.
 TEST(e1000e_rings, a_receive_queue_is_kept_until_the_reset_has_ended) {
-    using stuck_card = hardware::faulty<quiet_card>;
-    quiet_card card;
-    stuck_card registers(card);
-    plain_memory memory;
-    fast_clock clock;
-    auto driver = e1000e::driver<stuck_card, plain_memory, fast_clock>::open(registers, memory, clock);
+    on_a_faulty_card on;
+    auto& [card, registers, memory, clock, driver] = on;
     ASSERT_TRUE(driver) << driver.error().advice;
     auto& queue = (*driver)->receive();
     const receive_setup setup{.descriptors = 8, .buffer_bytes = 2048};
@@ -237,6 +241,10 @@ TEST(e1000e_rings, a_receive_queue_is_kept_until_the_reset_has_ended) {
     EXPECT_EQ((*driver)->reset().code, std::errc::timed_out);
     EXPECT_TRUE(queue.running());
     EXPECT_EQ(queue.configure(setup).error().code, std::errc::device_or_resource_busy);
+    card.values[0x4074] = 5; // frames received
+    EXPECT_EQ((*driver)->reset().code, std::errc::timed_out);
+    EXPECT_EQ((*driver)->counts().of(e1000e::count::good_received), 0u) << "a card in reset has no counters";
+    card.values[0x4074] = 0;
     registers.let_go();
     registers.stick(reg::eecd::at, reg::eecd::auto_read_done, 0);
     EXPECT_EQ((*driver)->reset().code, std::errc::timed_out);

@@ -78,7 +78,6 @@ class half_pages {
         return full;
     }
 
-    // Of a slot that is empty a line that nobody has, which does no harm.
     void touch(const completion& done, std::uint32_t bytes) const noexcept {
         if (const half& posted = slots_.look(done.id); posted.under != nullptr)
             prefetch_lines(posted.first + posted.offset, bytes);
